@@ -1,0 +1,142 @@
+//! Instants and clocks.
+//!
+//! Time is a number that is passed in; [`SystemClock`] is the one place that asks the operating
+//! system. This file refuses to know what anybody does with an instant.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// An instant in milliseconds since 1970 UTC, below 2^48 (the year 10889), so that it fits the six
+/// bytes a token has for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The greatest instant a token can carry.
+    pub const MAX: Self = Self((1 << 48) - 1);
+    /// 1970-01-01, the least one.
+    pub const ZERO: Self = Self(0);
+
+    /// The instant `ms` milliseconds after 1970 UTC; what lies past [`Self::MAX`] becomes it.
+    #[must_use]
+    pub const fn from_millis(ms: u64) -> Self {
+        if ms > Self::MAX.0 { Self::MAX } else { Self(ms) }
+    }
+
+    /// Milliseconds since 1970 UTC.
+    #[must_use]
+    pub const fn millis(self) -> u64 {
+        self.0
+    }
+
+    /// This instant and `ms` milliseconds more, held at [`Self::MAX`].
+    #[must_use]
+    pub const fn plus(self, ms: u64) -> Self {
+        Self::from_millis(self.0.saturating_add(ms))
+    }
+
+    /// This instant less `ms` milliseconds, held at 1970.
+    #[must_use]
+    pub const fn minus(self, ms: u64) -> Self {
+        Self(self.0.saturating_sub(ms))
+    }
+
+    /// Six bytes, big-endian, as they stand in a token.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 6] {
+        let [_, _, a, b, c, d, e, f] = self.0.to_be_bytes();
+        [a, b, c, d, e, f]
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    #[must_use]
+    pub const fn from_bytes([a, b, c, d, e, f]: [u8; 6]) -> Self {
+        Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+}
+
+/// Something that tells the time.
+pub trait Clock: Send + Sync {
+    /// The present instant; never below one that was told before.
+    fn now(&self) -> Timestamp;
+}
+
+/// The operating system's wall clock, held so that it never runs backwards.
+///
+/// A clock that is set back stands still until it has caught up: an expired token does not live
+/// again because somebody corrected the time.
+#[derive(Debug, Default)]
+pub struct SystemClock {
+    greatest: AtomicU64,
+}
+
+impl Clock for SystemClock {
+    #[inline]
+    fn now(&self) -> Timestamp {
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let told = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let greatest = self.greatest.load(Relaxed);
+        if told == greatest {
+            return Timestamp::from_millis(told);
+        }
+        // Written at most once a millisecond, so cores that only read do not fight over the line.
+        Timestamp::from_millis(self.greatest.fetch_max(told, Relaxed).max(told))
+    }
+}
+
+/// A clock that stands where it was put: for tests and simulations.
+#[derive(Debug, Default)]
+pub struct ManualClock {
+    now: AtomicU64,
+}
+
+impl ManualClock {
+    /// A clock that stands at `now`.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self { now: AtomicU64::new(now.millis()) }
+    }
+
+    /// Moves the clock forward by `ms` milliseconds.
+    pub fn advance(&self, ms: u64) {
+        self.now.fetch_add(ms, Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_bytes_hold_every_instant() {
+        for at in [Timestamp::ZERO, Timestamp::MAX, Timestamp::from_millis(1_790_000_000_000)] {
+            assert_eq!(Timestamp::from_bytes(at.to_bytes()), at);
+        }
+        assert_eq!(Timestamp::from_millis(u64::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.plus(1), Timestamp::MAX);
+        assert_eq!(Timestamp::ZERO.minus(1), Timestamp::ZERO);
+    }
+
+    #[test]
+    fn the_system_clock_does_not_fall_below_what_it_told() {
+        let clock = SystemClock::default();
+        let ahead = clock.now().plus(3_600_000);
+        clock.greatest.store(ahead.millis(), Relaxed);
+
+        assert_eq!(clock.now(), ahead);
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_it_is_moved() {
+        let clock = ManualClock::at(Timestamp::from_millis(5));
+        clock.advance(7);
+
+        assert_eq!(clock.now(), Timestamp::from_millis(12));
+    }
+}

@@ -1,0 +1,334 @@
+//! Reads a token from the text of a header, and packs one into text.
+//!
+//! This file knows how tokens are written and nothing else: no keys, no time, no users. Whatever it
+//! returns is well formed and still untrusted. A token has exactly one spelling; every other one is
+//! refused, so that a session can be counted and a log searched.
+
+use base64::engine::general_purpose::GeneralPurposeConfig;
+use base64::engine::{DecodePaddingMode, Engine, Simd};
+use base64::{DecodeError, DecodeSliceError};
+
+use super::identifier::IDENTIFIER_BYTES;
+use super::{Identifier, Kind, MAX_CAVEATS, MAX_CHARS, Malformed, MintError, Refusal, TAG_BYTES};
+use super::{Token, caveat};
+use crate::ident::{DeviceId, UserId, is_printable};
+
+/// Bytes that [`MAX_CHARS`] characters can hold, rounded up to whole groups of four characters.
+const SCRATCH_BYTES: usize = MAX_CHARS / 4 * 3;
+
+pub(super) const VERSION: u8 = 2;
+pub(super) const END: u8 = 0;
+pub(super) const LOCATION: u8 = 1;
+pub(super) const IDENTIFIER: u8 = 2;
+pub(super) const VERIFICATION: u8 = 4;
+pub(super) const SIGNATURE: u8 = 6;
+
+const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_encode_padding(false)
+    .with_decode_padding_mode(DecodePaddingMode::RequireNone);
+const LENIENT: GeneralPurposeConfig = STRICT
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+
+/// Room for the bytes of one token: the caller's, so that reading allocates nothing.
+///
+/// It may be used again for the next token; what is read borrows from it.
+pub struct Scratch([u8; SCRATCH_BYTES]);
+
+impl Scratch {
+    /// Empty room.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self([0; SCRATCH_BYTES])
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A token that is well formed, and nothing more: anybody can write one.
+#[must_use = "a presented token is not yet an authentic one"]
+pub struct Presented<'s> {
+    pub(super) identifier: Identifier,
+    pub(super) user: UserId<'s>,
+    pub(super) device: Option<DeviceId<'s>>,
+    /// The 45 bytes as they are signed.
+    pub(super) signed: &'s [u8; IDENTIFIER_BYTES],
+    /// Every caveat.
+    pub(super) caveats: Caveats<'s>,
+    /// Those behind the issuer's.
+    pub(super) appended: Caveats<'s>,
+    pub(super) tag: &'s [u8; TAG_BYTES],
+}
+
+impl<'s> Presented<'s> {
+    /// Reads the text of a token.
+    ///
+    /// # Errors
+    /// A [`Refusal`] up to and including [`Refusal::ReservedBits`], the most particular that fits.
+    #[inline]
+    pub fn read(text: &str, scratch: &'s mut Scratch) -> Result<Self, Refusal> {
+        let (kind, body) = split_prefix(text).ok_or(Refusal::Foreign)?;
+        if text.len() > MAX_CHARS {
+            return Err(Refusal::TooLong);
+        }
+        let length = match Simd::url_safe(STRICT).decode_slice(body, &mut scratch.0) {
+            Ok(length) => length,
+            Err(error) => return Err(undecodable(body, error, scratch)),
+        };
+        let bytes = scratch.0.get(..length).unwrap_or_default();
+        let frame = Frame::walk(bytes)?;
+        let identifier = Identifier::read(frame.signed)?;
+        if identifier.kind != kind {
+            return Err(Refusal::WrongPrefix);
+        }
+        frame.presented(identifier)
+    }
+
+    /// What the identifier claims.
+    #[must_use]
+    pub fn claimed(&self) -> &Identifier {
+        &self.identifier
+    }
+}
+
+/// The kind that a text's prefix names, and what follows it.
+#[inline]
+pub(super) fn split_prefix(text: &str) -> Option<(Kind, &str)> {
+    let kind = match text.as_bytes().first_chunk::<4>()? {
+        b"mma_" => Kind::Access,
+        b"mmr_" => Kind::Refresh,
+        b"mml_" => Kind::Login,
+        b"mmi_" => Kind::Inner,
+        _ => return None,
+    };
+    text.get(4..).map(|body| (kind, body))
+}
+
+/// Why a body is not base64. A token that was cut off anywhere is *truncated*, whatever its last
+/// characters happen to decode to.
+#[cold]
+fn undecodable(body: &str, error: DecodeSliceError, scratch: &mut Scratch) -> Refusal {
+    if !body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        return Malformed::Alphabet.into();
+    }
+    let loose =
+        matches!(error, DecodeSliceError::DecodeError(DecodeError::InvalidLastSymbol { .. }));
+    let whole = if body.len() % 4 == 1 { body.len() - 1 } else { body.len() };
+    let body = body.get(..whole).unwrap_or_default();
+    let length = Simd::url_safe(LENIENT).decode_slice(body, &mut scratch.0).unwrap_or_default();
+    match Frame::walk(scratch.0.get(..length).unwrap_or_default()) {
+        Err(refusal) => refusal,
+        Ok(_) if loose => Malformed::LooseBits.into(),
+        Ok(_) => Malformed::TrailingBytes.into(),
+    }
+}
+
+/// Decodes either alphabet, padded or not, loose bits or not: for people's tools, never for what
+/// arrives over a network.
+pub(super) fn decode_loosely(body: &str) -> Option<Vec<u8>> {
+    let mut body = body.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    if body.len() % 4 == 1 {
+        body.pop();
+    }
+    Simd::url_safe(LENIENT).decode(body).ok()
+}
+
+/// The fields of a macaroon in binary form, found but not yet read.
+struct Frame<'s> {
+    signed: &'s [u8; IDENTIFIER_BYTES],
+    caveats: Caveats<'s>,
+    count: usize,
+    tag: &'s [u8; TAG_BYTES],
+}
+
+impl<'s> Frame<'s> {
+    #[inline]
+    fn walk(bytes: &'s [u8]) -> Result<Self, Refusal> {
+        let rest = match bytes {
+            [] | [VERSION] => return Err(Refusal::Truncated),
+            [VERSION, IDENTIFIER, rest @ ..] => rest,
+            [VERSION, LOCATION, ..] => return Err(Malformed::Location.into()),
+            _ => return Err(Malformed::Framing.into()),
+        };
+        let (length, rest) = split_length(rest)?;
+        if length != IDENTIFIER_BYTES {
+            return Err(Malformed::Identifier.into());
+        }
+        let (signed, rest) = rest.split_first_chunk().ok_or(Refusal::Truncated)?;
+        let rest = match rest {
+            [END, rest @ ..] => rest,
+            [] => return Err(Refusal::Truncated),
+            _ => return Err(Malformed::Framing.into()),
+        };
+        let (caveats, count, rest) = walk_caveats(rest)?;
+        let tag = match rest {
+            [SIGNATURE, 32, tag @ ..] => tag,
+            [] | [SIGNATURE] => return Err(Refusal::Truncated),
+            _ => return Err(Malformed::Framing.into()),
+        };
+        let (tag, behind) = tag.split_first_chunk().ok_or(Refusal::Truncated)?;
+        if !behind.is_empty() {
+            return Err(Malformed::TrailingBytes.into());
+        }
+        Ok(Self { signed, caveats, count, tag })
+    }
+
+    /// Takes the issuer's caveats from their places.
+    #[inline]
+    fn presented(self, identifier: Identifier) -> Result<Presented<'s>, Refusal> {
+        if self.count > MAX_CAVEATS {
+            return Err(Malformed::TooManyCaveats.into());
+        }
+        let mut appended = self.caveats;
+        let user = appended
+            .next()
+            .and_then(|text| text.strip_prefix(caveat::USER_ID))
+            .and_then(|id| UserId::parse(id).ok())
+            .ok_or(Malformed::Identity)?;
+        let device = if identifier.has_device {
+            let device = appended
+                .next()
+                .and_then(|text| text.strip_prefix(caveat::DEVICE_ID))
+                .and_then(|id| DeviceId::parse(id).ok())
+                .ok_or(Malformed::Identity)?;
+            Some(device)
+        } else {
+            None
+        };
+        let Self { signed, caveats, tag, .. } = self;
+        Ok(Presented { identifier, user, device, signed, caveats, appended, tag })
+    }
+}
+
+/// Finds where the caveats end; each is checked for framing and printability on the way.
+#[inline]
+fn walk_caveats(bytes: &[u8]) -> Result<(Caveats<'_>, usize, &[u8]), Refusal> {
+    let mut rest = bytes;
+    let mut count = 0;
+    loop {
+        match rest {
+            [IDENTIFIER, tail @ ..] => {
+                let (length, tail) = split_length(tail)?;
+                let (text, tail) = tail.split_at_checked(length).ok_or(Refusal::Truncated)?;
+                rest = match tail {
+                    [END, tail @ ..] => tail,
+                    [] => return Err(Refusal::Truncated),
+                    [VERIFICATION, ..] => return Err(Malformed::ThirdParty.into()),
+                    _ => return Err(Malformed::Framing.into()),
+                };
+                if text.is_empty() || !str::from_utf8(text).is_ok_and(is_printable) {
+                    return Err(Malformed::Unprintable.into());
+                }
+                count += 1;
+            }
+            [END, tail @ ..] => {
+                let length = bytes.len() - rest.len();
+                return Ok((Caveats(bytes.get(..length).unwrap_or_default()), count, tail));
+            }
+            [LOCATION, ..] => return Err(Malformed::ThirdParty.into()),
+            [] => return Err(Refusal::Truncated),
+            _ => return Err(Malformed::Framing.into()),
+        }
+    }
+}
+
+/// A length of at most two bytes in its shortest form, seven bits a byte, low bits first.
+#[inline]
+fn split_length(bytes: &[u8]) -> Result<(usize, &[u8]), Refusal> {
+    match *bytes {
+        [low @ ..0x80, ref rest @ ..] => Ok((usize::from(low), rest)),
+        [] | [_] => Err(Refusal::Truncated),
+        [low, high @ 1..0x80, ref rest @ ..] => {
+            Ok((usize::from(low & 0x7f) | usize::from(high) << 7, rest))
+        }
+        _ => Err(Malformed::Length.into()),
+    }
+}
+
+/// The caveats of a token as text, in order.
+#[derive(Clone, Copy)]
+pub struct Caveats<'s>(&'s [u8]);
+
+impl<'s> Caveats<'s> {
+    /// The next caveat as the bytes that are signed. The framing has been checked, so whatever
+    /// does not fit it can only be the end.
+    #[inline]
+    pub(super) fn next_signed(&mut self) -> Option<&'s [u8]> {
+        let (length, rest) = split_length(self.0.get(1..)?).ok()?;
+        let (text, rest) = rest.split_at_checked(length)?;
+        self.0 = rest.get(1..)?;
+        Some(text)
+    }
+}
+
+impl<'s> Iterator for Caveats<'s> {
+    type Item = &'s str;
+
+    /// A caveat that is not UTF-8 cannot get here; it would read as empty, which clears nowhere.
+    #[inline]
+    fn next(&mut self) -> Option<&'s str> {
+        self.next_signed().map(|text| str::from_utf8(text).unwrap_or_default())
+    }
+}
+
+/// Packs the fields of a token; the mirror image of reading.
+pub(super) struct Packer {
+    bytes: [u8; SCRATCH_BYTES],
+    length: usize,
+    count: usize,
+}
+
+impl Packer {
+    pub(super) fn new(signed: &[u8; IDENTIFIER_BYTES]) -> Self {
+        let mut packer = Self { bytes: [0; SCRATCH_BYTES], length: 0, count: 0 };
+        packer.put(&[VERSION, IDENTIFIER, IDENTIFIER_BYTES as u8]);
+        packer.put(signed);
+        packer.put(&[END]);
+        packer
+    }
+
+    pub(super) fn caveat(&mut self, text: &str) -> Result<(), MintError> {
+        if text.is_empty() || !is_printable(text) {
+            return Err(MintError::Unprintable);
+        }
+        self.count += 1;
+        if self.count > MAX_CAVEATS {
+            return Err(MintError::TooManyCaveats);
+        }
+        let length = text.len();
+        match u8::try_from(length) {
+            Ok(short @ ..0x80) => self.put(&[IDENTIFIER, short]),
+            _ if length < 1 << 14 => {
+                self.put(&[IDENTIFIER, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8]);
+            }
+            _ => return Err(MintError::TooLong),
+        }
+        self.put(text.as_bytes());
+        self.put(&[END]);
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, kind: Kind, tag: &[u8; TAG_BYTES]) -> Result<Token, MintError> {
+        self.put(&[END, SIGNATURE, TAG_BYTES as u8]);
+        self.put(tag);
+        let bytes = self.bytes.get(..self.length).ok_or(MintError::TooLong)?;
+        let mut text = String::with_capacity(kind.prefix().len() + bytes.len().div_ceil(3) * 4);
+        text.push_str(kind.prefix());
+        Simd::url_safe(STRICT).encode_string(bytes, &mut text);
+        if text.len() > MAX_CHARS { Err(MintError::TooLong) } else { Ok(Token::new(text)) }
+    }
+
+    /// Counts on when the room is full, so that `finish` finds out once for all.
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(room) = self.bytes.get_mut(self.length..end) {
+            room.copy_from_slice(bytes);
+        }
+        self.length = end;
+    }
+}
