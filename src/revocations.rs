@@ -14,7 +14,7 @@ use papaya::{HashMap, Operation};
 
 use crate::ident::{DeviceId, UserId};
 use crate::time::Timestamp;
-use crate::token::{Account, AccountState, EndedBy, Facts, SessionId};
+use crate::token::{Account, AccountState, EndedBy, Facts, KeyId, SessionId};
 
 /// Something that has happened and that every node judges by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,22 @@ pub enum Fact {
         /// How it stands.
         standing: Standing,
     },
+    /// What has become of a key. Rings are built from these; sessions are not judged by them.
+    Key {
+        /// Which.
+        id: KeyId,
+        /// Its present state.
+        state: KeyState,
+    },
+}
+
+/// What has become of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// Some node holds it.
+    Announced,
+    /// It is never used again.
+    Retired,
 }
 
 /// How an account stands, the end of it included.
@@ -103,6 +119,7 @@ impl Revocations {
                 self.server_from.fetch_max(from.millis(), Relaxed);
                 return;
             }
+            Fact::Key { .. } => return,
             Fact::User { user, .. }
             | Fact::Device { user, .. }
             | Fact::Session { user, .. }
@@ -202,7 +219,7 @@ impl Record {
                     (self.standing, self.standing_at) = (*standing, *at.max(&self.standing_at));
                 }
             }
-            Fact::Server { .. } => {}
+            Fact::Server { .. } | Fact::Key { .. } => {}
         }
     }
 }

@@ -1,0 +1,120 @@
+//! The sessions that are measured: distinct users, devices and ids, and four keys among them.
+
+use std::error::Error;
+
+use amaretti::ident::{DeviceId, UserId};
+use amaretti::keyring::Keyring;
+use amaretti::time::Timestamp;
+use amaretti::token::{Grant, Key, KeyId, Keys, Kind, SessionId};
+
+/// When the sessions began; the clock of the machine is later.
+const BEGINNING: u64 = 1_700_000_000_000;
+/// When their tokens end, in milliseconds: long after this is run.
+pub(crate) const END: u64 = 4_000_000_000_000;
+/// What holders append; each clears on any request made in time.
+pub(crate) const APPENDED: [&str; 4] =
+    ["time < 4000000000000", "label = kiosk", "time < 3900000000000", "label = door"];
+
+/// One session of one user.
+pub(crate) struct Session {
+    /// A user id of 18 characters.
+    pub(crate) user: String,
+    /// A device id of 10 letters.
+    pub(crate) device: String,
+    pub(crate) id: SessionId,
+    /// Which key signs its tokens.
+    pub(crate) key: KeyId,
+}
+
+impl Session {
+    /// The session's number decides everything about it.
+    fn new(number: u64, key: KeyId) -> Self {
+        let mut seed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let random = [(); 10].map(|()| (next(&mut seed) >> 32) as u8);
+        let letters = [(); 10].map(|()| char::from(b'A' + (next(&mut seed) % 26) as u8));
+        Self {
+            user: format!("@{number:05x}:example.com"),
+            device: letters.iter().collect(),
+            id: SessionId::new(Timestamp::from_millis(BEGINNING + number), random),
+            key,
+        }
+    }
+
+    /// The access token that the session is granted.
+    ///
+    /// # Errors
+    /// When the names are none.
+    pub(crate) fn grant<'a>(
+        &'a self,
+        carried: &'a [&'a str],
+    ) -> Result<Grant<'a>, Box<dyn Error>> {
+        Ok(Grant {
+            kind: Kind::Access,
+            user: UserId::parse(&self.user)?,
+            device: Some(DeviceId::parse(&self.device)?),
+            guest: false,
+            session: self.id,
+            generation: 0,
+            issued_at: self.id.beginning(),
+            expires_at: Some(Timestamp::from_millis(END)),
+            carried,
+        })
+    }
+}
+
+/// A ring of four keys and the sessions that are signed with them in turn.
+pub(crate) struct Pool {
+    pub(crate) keys: Keyring,
+    /// What other schemes sign with: the access subkeys.
+    pub(crate) secrets: Vec<(KeyId, [u8; 32])>,
+    pub(crate) sessions: Vec<Session>,
+}
+
+impl Pool {
+    /// As many sessions as asked for, always the same ones.
+    ///
+    /// # Errors
+    /// When the keys do not make a ring.
+    pub(crate) fn new(sessions: usize) -> Result<Self, Box<dyn Error>> {
+        let mut keys = Keyring::default();
+        let mut secrets = Vec::new();
+        for number in 77..81 {
+            let mut seed = number;
+            let key = Key::from_bytes(&[(); 32].map(|()| (next(&mut seed) >> 24) as u8))?;
+            keys.hold(&key)?;
+            secrets.push((key.id(), *key.subkey(Kind::Access).expose()));
+        }
+        let ids = secrets.iter().map(|(id, _)| *id).cycle();
+        let sessions = (0..).zip(ids).take(sessions).map(|(n, id)| Session::new(n, id)).collect();
+        Ok(Self { keys, secrets, sessions })
+    }
+
+    /// Our token of a session.
+    ///
+    /// # Errors
+    /// When it cannot be minted.
+    pub(crate) fn mint(
+        &self,
+        session: &Session,
+        carried: &[&str],
+    ) -> Result<amaretti::token::Token, Box<dyn Error>> {
+        let subkey = self.keys.find(session.key, Kind::Access)?;
+        Ok(session.grant(carried)?.mint(subkey)?)
+    }
+
+    /// Our tokens of all sessions.
+    ///
+    /// # Errors
+    /// When one cannot be minted.
+    pub(crate) fn tokens(&self, carried: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
+        let mint = |session| Ok(self.mint(session, carried)?.reveal().to_owned());
+        self.sessions.iter().map(mint).collect()
+    }
+}
+
+fn next(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
