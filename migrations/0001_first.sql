@@ -52,8 +52,10 @@ CREATE TABLE claims (
     claim TEXT PRIMARY KEY,
     -- taken, done, or used.
     state TEXT NOT NULL,
-    -- What a repetition has to bring to be given the same result.
-    proof TEXT,
+    -- What a repetition may bring to be given the same result, one a line.
+    proofs TEXT NOT NULL,
+    -- What came of it.
+    session TEXT,
     result TEXT,
     taken_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL

@@ -3,6 +3,8 @@
 //! A ring is built once and then only read; whoever rotates builds another. This file refuses to
 //! know files and databases: keys, announcements and retirements reach it as values.
 
+use std::sync::Arc;
+
 use crate::token::{Key, KeyId, Keys, Kind, Refusal, Subkey};
 
 /// Why a key was not taken into a ring.
@@ -23,7 +25,7 @@ pub enum KeyringError {
 #[derive(Default)]
 pub struct Keyring {
     /// Sorted by key id, then kind: looking up is a binary search over a few entries.
-    subkeys: Vec<Subkey>,
+    subkeys: Vec<Arc<Subkey>>,
     minting: Option<KeyId>,
     announced: Vec<KeyId>,
     retired: Vec<KeyId>,
@@ -34,6 +36,14 @@ impl Keyring {
     #[must_use]
     pub fn without(retired: Vec<KeyId>) -> Self {
         Self { retired, ..Self::default() }
+    }
+
+    /// A ring with the same keys, less those retired, in which nothing mints yet.
+    #[must_use]
+    pub fn successor(&self, retired: Vec<KeyId>) -> Self {
+        let stays = |subkey: &&Arc<Subkey>| !retired.contains(&subkey.key_id());
+        let subkeys = self.subkeys.iter().filter(stays).cloned().collect();
+        Self { subkeys, retired, ..Self::default() }
     }
 
     /// Takes a key in: it verifies every kind.
@@ -63,8 +73,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::NotHeld`] when the ring lacks it or has no more than some of its subkeys.
     pub fn mint_with(&mut self, id: KeyId) -> Result<(), KeyringError> {
-        let whole = Kind::ALL.into_iter().all(|kind| self.search(id, kind).is_some());
-        self.minting = Some(id).filter(|_| whole);
+        self.minting = Some(id).filter(|id| self.holds_whole(*id));
         self.minting.map(|_| ()).ok_or(KeyringError::NotHeld(id))
     }
 
@@ -82,7 +91,7 @@ impl Keyring {
     /// The names of the keys held, whole or in part, in ascending order.
     #[must_use]
     pub fn ids(&self) -> Vec<KeyId> {
-        let mut ids: Vec<_> = self.subkeys.iter().map(Subkey::key_id).collect();
+        let mut ids: Vec<_> = self.subkeys.iter().map(|subkey| subkey.key_id()).collect();
         ids.dedup();
         ids
     }
@@ -93,24 +102,30 @@ impl Keyring {
         self.minting
     }
 
+    /// Whether all kinds of this key are held, so that it could mint.
+    #[must_use]
+    pub fn holds_whole(&self, id: KeyId) -> bool {
+        Kind::ALL.into_iter().all(|kind| self.search(id, kind).is_some())
+    }
+
     fn check(&self, id: KeyId, kind: Option<Kind>) -> Result<(), KeyringError> {
         if self.retired.contains(&id) {
             return Err(KeyringError::Retired(id));
         }
-        let twice = |s: &Subkey| s.key_id() == id && kind.is_none_or(|kind| s.kind() == kind);
+        let twice = |s: &Arc<Subkey>| s.key_id() == id && kind.is_none_or(|kind| s.kind() == kind);
         if self.subkeys.iter().any(twice) { Err(KeyringError::SameId(id)) } else { Ok(()) }
     }
 
     fn insert(&mut self, subkey: Subkey) {
-        let place = |s: &Subkey| (s.key_id(), s.kind()) < (subkey.key_id(), subkey.kind());
+        let place = |s: &Arc<Subkey>| (s.key_id(), s.kind()) < (subkey.key_id(), subkey.kind());
         let at = self.subkeys.partition_point(place);
-        self.subkeys.insert(at, subkey);
+        self.subkeys.insert(at, Arc::new(subkey));
     }
 
     #[inline]
     fn search(&self, id: KeyId, kind: Kind) -> Option<&Subkey> {
         let at = self.subkeys.binary_search_by_key(&(id, kind), |s| (s.key_id(), s.kind()));
-        at.ok().and_then(|at| self.subkeys.get(at))
+        at.ok().and_then(|at| self.subkeys.get(at)).map(AsRef::as_ref)
     }
 }
 

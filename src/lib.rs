@@ -5,8 +5,21 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+pub mod http;
 pub mod ident;
+#[cfg(feature = "server")]
+pub mod keyfile;
 pub mod keyring;
+pub mod occasion;
 pub mod revocations;
+#[cfg(feature = "server")]
+pub mod service;
+#[cfg(feature = "server")]
+pub mod store;
 pub mod time;
 pub mod token;

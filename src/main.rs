@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The program `amaretti`: parses its command line and does what it says.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    amaretti::cli::run()
+}

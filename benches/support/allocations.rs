@@ -1,6 +1,9 @@
 //! Counts what is allocated, so that "allocates nothing" is a figure and not a claim.
 
-#![expect(unsafe_code, reason = "an allocator cannot be written without; it hands on to the system's")]
+#![expect(
+    unsafe_code,
+    reason = "an allocator cannot be written without; it hands on to the system's"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

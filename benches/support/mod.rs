@@ -8,7 +8,8 @@
 //! ```
 
 pub(crate) mod allocations;
-pub(crate) mod peers;
+pub(crate) mod hmac_chain;
+pub(crate) mod json_web_token;
 pub(crate) mod sessions;
 
 use std::hint::black_box;
@@ -63,9 +64,14 @@ impl<'a> Contestant<'a> {
         Self { name, characters: None, work: Box::new(work) }
     }
 
-    /// States the length of its tokens.
-    pub(crate) fn of_length(self, characters: usize) -> Self {
-        Self { characters: Some(characters), ..self }
+    /// Reads tokens, in order and over again.
+    pub(crate) fn reading(
+        name: &'static str,
+        tokens: &'a [String],
+        mut read: impl FnMut(&str) -> bool + 'a,
+    ) -> Self {
+        let characters = tokens.iter().map(String::len).max();
+        Self { characters, ..Self::over(name, tokens, move |token| read(token)) }
     }
 }
 
@@ -147,7 +153,10 @@ fn figures(mut one: Contestant<'_>, mut samples: Vec<f64>) -> Figures {
 }
 
 /// Prints the figures; each column of `ratios` divides by a time of its own.
-pub(crate) fn print(table: &[Figures], ratios: &[(&str, f64)]) {
+pub(crate) fn print(effort: Effort, table: &[Figures], ratios: &[(&str, f64)]) {
+    if !effort.in_earnest {
+        println!("one short round: the times mean nothing; `cargo bench` measures them");
+    }
     let mut head = format!("{:<42}{:>9}{:>17}", "", "ns median", "min-max");
     head.extend(ratios.iter().map(|(name, _)| format!("{name:>11}")));
     println!("{head}{:>8}{:>7}", "allocs", "chars");

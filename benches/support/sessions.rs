@@ -1,11 +1,13 @@
 //! The sessions that are measured: distinct users, devices and ids, and four keys among them.
 
 use std::error::Error;
+use std::hint::black_box;
 
 use amaretti::ident::{DeviceId, UserId};
 use amaretti::keyring::Keyring;
-use amaretti::time::Timestamp;
-use amaretti::token::{Grant, Key, KeyId, Keys, Kind, SessionId};
+use amaretti::time::{Clock, SystemClock, Timestamp};
+use amaretti::token::{Facts, Grant, Key, KeyId, Keys, Kind, Occasion, Presented};
+use amaretti::token::{Purpose, Scratch, SessionId, Token};
 
 /// When the sessions began; the clock of the machine is later.
 const BEGINNING: u64 = 1_700_000_000_000;
@@ -44,10 +46,7 @@ impl Session {
     ///
     /// # Errors
     /// When the names are none.
-    pub(crate) fn grant<'a>(
-        &'a self,
-        carried: &'a [&'a str],
-    ) -> Result<Grant<'a>, Box<dyn Error>> {
+    pub(crate) fn grant<'a>(&'a self, carried: &'a [&'a str]) -> Result<Grant<'a>, Box<dyn Error>> {
         Ok(Grant {
             kind: Kind::Access,
             user: UserId::parse(&self.user)?,
@@ -97,9 +96,28 @@ impl Pool {
         &self,
         session: &Session,
         carried: &[&str],
-    ) -> Result<amaretti::token::Token, Box<dyn Error>> {
+    ) -> Result<Token, Box<dyn Error>> {
         let subkey = self.keys.find(session.key, Kind::Access)?;
         Ok(session.grant(carried)?.mint(subkey)?)
+    }
+
+    /// What a service does with a token: text, clock, keys and facts in, bearer out.
+    #[inline]
+    pub(crate) fn admits<F: Facts>(
+        &self,
+        clock: &SystemClock,
+        facts: &F,
+        scratch: &mut Scratch,
+        text: &str,
+    ) -> bool {
+        let occasion = Occasion::new(Purpose::Request, clock.now());
+        let bearer = Presented::read(text, scratch)
+            .and_then(|presented| presented.authenticate(&self.keys))
+            .and_then(|authentic| authentic.clear(facts, &occasion));
+        bearer.is_ok_and(|bearer| {
+            black_box((bearer.user_id(), bearer.device_id(), bearer.session()));
+            true
+        })
     }
 
     /// Our tokens of all sessions.

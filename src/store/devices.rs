@@ -80,8 +80,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn put_device(&mut self, device: &Device) -> Result<(), StoreError> {
-        const SQL: &str =
-            "INSERT INTO devices (user_id, device_id, session, display_name, created_at) \
+        const SQL: &str = "INSERT INTO devices (user_id, device_id, session, display_name, created_at) \
              VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (user_id, device_id) DO UPDATE SET session = excluded.session";
         let args = [

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow};
 use sqlx::sqlite::SqliteSynchronous;
-use sqlx::{Row as _, Sqlite, SqlitePool, SqlSafeStr, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow};
+use sqlx::{Row as _, SqlSafeStr, Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
 

@@ -185,8 +185,9 @@ fn read_fact(row: &Row) -> Result<Option<Fact>, StoreError> {
             let (user, at) = (user()?, tick()?);
             read_standing(&row.text(7)?).map(|standing| Fact::Account { user, at, standing })
         }
-        "key announced" => KeyId::parse(&row.text(7)?)
-            .map(|id| Fact::Key { id, state: KeyState::Announced }),
+        "key announced" => {
+            KeyId::parse(&row.text(7)?).map(|id| Fact::Key { id, state: KeyState::Announced })
+        }
         "key retired" => {
             KeyId::parse(&row.text(7)?).map(|id| Fact::Key { id, state: KeyState::Retired })
         }

@@ -54,6 +54,9 @@ pub enum StoreError {
     /// The engine failed: away, full, locked for too long.
     #[error("the database does not answer: {0}")]
     Engine(#[from] sqlx::Error),
+    /// The engine did not answer in time.
+    #[error("the database has not answered in time")]
+    Silent,
     /// The database could not be brought up to date.
     #[error("the database cannot be brought up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -97,8 +100,7 @@ impl Store {
             }
             None => {
                 let id = StoreId::from_bytes(random()?);
-                const SQL: &str =
-                    "INSERT INTO store (only_row, id, server_name, has_had_key) VALUES (1, $1, $2, 0)";
+                const SQL: &str = "INSERT INTO store (only_row, id, server_name, has_had_key) VALUES (1, $1, $2, 0)";
                 let args = [Arg::Text(&id.to_string()), Arg::Text(server.as_str())];
                 tx.run(SQL, &args).await?;
                 id

@@ -101,7 +101,7 @@ pub fn normalize(text: &str) -> Result<Token, NormalizeError> {
         Ending::Broken { why, .. } => return Err(NormalizeError::NotAMacaroon(why)),
     }
     let not_ours = NormalizeError::NotOurs;
-    let signed = anatomy.first(Part::Identifier).and_then(|bytes| bytes.first_chunk());
+    let signed = anatomy.first(Part::Identifier).and_then(|bytes| bytes.try_into().ok());
     let signed = signed.ok_or(not_ours(super::Malformed::Identifier.into()))?;
     let kind = anatomy.prefix.map_or_else(|| Identifier::read(signed).map(|id| id.kind), Ok);
     let kind = kind.map_err(not_ours)?;
@@ -111,8 +111,11 @@ pub fn normalize(text: &str) -> Result<Token, NormalizeError> {
             Part::VerificationId | Part::CaveatLocation => return Err(NormalizeError::ThirdParty),
             Part::Caveat => {
                 let text = str::from_utf8(anatomy.bytes_of(piece)).unwrap_or_default();
-                let mended = packer.caveat(text);
-                mended.map_err(|_| not_ours(super::Malformed::Unprintable.into()))?;
+                packer.caveat(text).map_err(|why| match why {
+                    MintError::TooLong => not_ours(Refusal::TooLong),
+                    MintError::TooManyCaveats => not_ours(super::Malformed::TooManyCaveats.into()),
+                    _ => not_ours(super::Malformed::Unprintable.into()),
+                })?;
             }
             _ => {}
         }

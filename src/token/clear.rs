@@ -103,6 +103,17 @@ impl Purpose {
         }
     }
 
+    /// What a kind of token is usually presented for.
+    #[must_use]
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Access => Self::Request,
+            Kind::Refresh => Self::Refresh,
+            Kind::Login => Self::Login,
+            Kind::Inner => Self::Introspection,
+        }
+    }
+
     /// Whether the token is exchanged for another, which carries its caveats on.
     const fn exchanges(self) -> bool {
         matches!(self, Self::Refresh | Self::Login)

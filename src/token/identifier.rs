@@ -190,6 +190,9 @@ impl Identifier {
     pub fn encode(&self) -> [u8; IDENTIFIER_BYTES] {
         let device = if self.has_device { FLAG_DEVICE } else { 0 };
         let guest = if self.guest { FLAG_GUEST } else { 0 };
+        // 0 stands for never, so an end in 1970's first millisecond is written as the next one.
+        let first = Timestamp::from_millis(1);
+        let expires_at = self.expires_at.map_or(Timestamp::ZERO, |end| end.max(first));
         let parts = [FORMAT, self.kind.byte(), device | guest]
             .into_iter()
             .chain(self.route.0)
@@ -197,7 +200,7 @@ impl Identifier {
             .chain(self.session.to_bytes())
             .chain(self.generation.to_be_bytes())
             .chain(self.issued_at.to_bytes())
-            .chain(self.expires_at.unwrap_or_default().to_bytes());
+            .chain(expires_at.to_bytes());
         let mut bytes = [0; IDENTIFIER_BYTES];
         for (to, from) in bytes.iter_mut().zip(parts) {
             *to = from;

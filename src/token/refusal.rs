@@ -78,6 +78,9 @@ pub enum Refusal {
     /// No prefix of ours.
     #[error("not a token of this issuer: no prefix that it uses")]
     Foreign,
+    /// A prefix of another issuer that may have served these users before us.
+    #[error("a token of another issuer, which has not been imported")]
+    Predecessor,
     /// Over 2048 characters.
     #[error("longer than 2048 characters")]
     TooLong,

@@ -103,6 +103,18 @@ impl<'s> Presented<'s> {
 }
 
 impl<'s> Authentic<'s> {
+    /// Whose it is, whether or not it may still be used.
+    #[must_use]
+    pub fn user_id(&self) -> UserId<'s> {
+        self.0.user
+    }
+
+    /// Which session it belongs to, whether or not that has ended.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.0.identifier.session
+    }
+
     /// Judges the token on an occasion: purpose, facts, expiry and every appended caveat.
     ///
     /// # Errors

@@ -71,7 +71,7 @@ impl<'s> Presented<'s> {
     /// A [`Refusal`] up to and including [`Refusal::ReservedBits`], the most particular that fits.
     #[inline]
     pub fn read(text: &str, scratch: &'s mut Scratch) -> Result<Self, Refusal> {
-        let (kind, body) = split_prefix(text).ok_or(Refusal::Foreign)?;
+        let (kind, body) = split_prefix(text).ok_or_else(|| foreign(text))?;
         if text.len() > MAX_CHARS {
             return Err(Refusal::TooLong);
         }
@@ -86,6 +86,12 @@ impl<'s> Presented<'s> {
             return Err(Refusal::WrongPrefix);
         }
         frame.presented(identifier)
+    }
+
+    /// Whose it claims to be.
+    #[must_use]
+    pub fn user_id(&self) -> UserId<'s> {
+        self.user
     }
 
     /// What the identifier claims.
@@ -106,6 +112,17 @@ pub(super) fn split_prefix(text: &str) -> Option<(Kind, &str)> {
         _ => return None,
     };
     text.get(4..).map(|body| (kind, body))
+}
+
+/// What Synapse and MAS begin their tokens with; `MDA` is a macaroon of version 1, whose next letter
+/// says how long its location is.
+const PREDECESSORS: [&str; 9] =
+    ["syt_", "syr_", "syl_", "mat_", "mar_", "mct_", "mcr_", "mpt_", "MDA"];
+
+#[cold]
+fn foreign(text: &str) -> Refusal {
+    let known = PREDECESSORS.iter().any(|prefix| text.starts_with(prefix));
+    if known { Refusal::Predecessor } else { Refusal::Foreign }
 }
 
 /// Why a body is not base64. A token that was cut off anywhere is *truncated*, whatever its last

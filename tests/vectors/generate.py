@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-import refused  # noqa: E402
+import refused_form  # noqa: E402
+import refused_sense  # noqa: E402
 from macaroon import (  # noqa: E402
     ACCESS, EXPIRES, INNER, KEY, KINDS, LOGIN, REFRESH, Token, vector,
 )
@@ -134,7 +135,8 @@ def golden_bounds():
 def all_vectors():
     """Every vector by the name of its file."""
     found = {}
-    for part in (golden_kinds, golden_caveats, golden_exchanges, golden_bounds, *refused.PARTS):
+    good = (golden_kinds, golden_caveats, golden_exchanges, golden_bounds)
+    for part in (*good, *refused_form.PARTS, *refused_sense.PARTS):
         for name, text in part():
             assert name not in found, name
             found[f"{name}.txt"] = text

@@ -167,3 +167,9 @@ def vector(comment, expect, purpose, token, expected=None, caveats=(), **occasio
     lines = [f"{name}: {value}" for name, value in [*pairs, *caveats]]
     assert not any("\n" in line for line in [*lines, token])
     return "\n".join([*lines, "", token, ""])
+
+
+def refused(why, comment, token, purpose="request", **occasion):
+    """A vector whose token must be refused for this reason."""
+    text = token.text() if isinstance(token, Token) else token
+    return vector(comment, f"refused: {why}", purpose, text, **occasion)

@@ -69,18 +69,18 @@ impl HmacChain {
     }
 
     /// From a session to text.
-    pub(crate) fn mint(&self, session: &Session, carried: &[&str]) -> Option<String> {
+    pub(crate) fn mint(&self, session: &Session) -> Option<String> {
         let signed = identifier(session)?.encode();
         let mut bytes = Vec::with_capacity(MAX_CHARS);
         bytes.extend([2, 2, IDENTIFIER_BYTES as u8]);
         bytes.extend(signed);
         bytes.push(0);
         let mut tagged = tag(self.root(session.key)?, &signed);
-        let issuers = [("user_id = ", &*session.user), ("device_id = ", &*session.device)];
-        for (head, tail) in issuers.into_iter().chain(carried.iter().map(|text| (*text, ""))) {
-            bytes.extend([2, u8::try_from(head.len() + tail.len()).ok()?]);
+        for (head, id) in [("user_id = ", &session.user), ("device_id = ", &session.device)] {
+            bytes.extend([2, u8::try_from(head.len() + id.len()).ok()?]);
             let start = bytes.len();
-            bytes.extend(head.bytes().chain(tail.bytes()));
+            bytes.extend_from_slice(head.as_bytes());
+            bytes.extend_from_slice(id.as_bytes());
             tagged = tag(keyed(&tagged), bytes.get(start..)?);
             bytes.push(0);
         }

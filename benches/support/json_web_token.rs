@@ -4,6 +4,9 @@
 //! in C; the one below does what its RustCrypto provider does, with the same two crates in their
 //! present versions, so that compiling the benchmarks stays cheap. It is no slower than either.
 
+use amaretti::token::KeyId;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
@@ -13,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::support::sessions::{END, Session};
-use amaretti::token::KeyId;
 
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |_, key| Ok(Box::new(Hs256::new(key.as_bytes())?)),
@@ -57,54 +59,61 @@ impl JwtVerifier for Hs256 {
 
 /// What a token says.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Claims {
-    sub: String,
-    device: String,
+pub(crate) struct Claims<S> {
+    sub: S,
+    device: S,
     exp: u64,
     sid: String,
 }
 
-impl Claims {
-    /// Of one session.
-    pub(crate) fn of(session: &Session) -> Self {
-        Self {
-            sub: session.user.clone(),
-            device: session.device.clone(),
-            exp: END / 1000,
-            sid: session.id.to_string(),
-        }
-    }
+/// A key under its name.
+struct Named {
+    id: KeyId,
+    /// As it stands in `kid`.
+    name: String,
+    header: Header,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
 }
 
-/// The keys that sign and verify, by their names.
+/// The keys that sign and verify.
 pub(crate) struct JsonWebTokens {
-    keys: Vec<(String, Header, EncodingKey, DecodingKey)>,
+    keys: Vec<Named>,
     validation: Validation,
 }
 
 impl JsonWebTokens {
     pub(crate) fn new(secrets: &[(KeyId, [u8; 32])]) -> Self {
-        // The first one to come installs it; there is no other.
+        // It is installed once in the process; a second time would change nothing.
         let _installed = PROVIDER.install_default();
-        let key = |(id, secret): &(KeyId, [u8; 32])| {
-            let header = Header { kid: Some(id.to_string()), ..Header::new(Algorithm::HS256) };
-            let decoding = DecodingKey::from_secret(secret);
-            (id.to_string(), header, EncodingKey::from_secret(secret), decoding)
+        let key = |(id, secret): &(KeyId, [u8; 32])| Named {
+            id: *id,
+            name: id.to_string(),
+            header: Header { kid: Some(id.to_string()), ..Header::new(Algorithm::HS256) },
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
         };
         let keys = secrets.iter().map(key).collect();
         Self { keys, validation: Validation::new(Algorithm::HS256) }
     }
 
     /// From text to claims.
-    pub(crate) fn verify(&self, text: &str) -> Option<Claims> {
-        let named = decode_header(text).ok()?.kid?;
-        let (.., key) = self.keys.iter().find(|(id, ..)| *id == named)?;
-        jsonwebtoken::decode(text, key, &self.validation).ok().map(|token| token.claims)
+    pub(crate) fn verify(&self, text: &str) -> Option<Claims<String>> {
+        let name = decode_header(text).ok()?.kid?;
+        let key = self.keys.iter().find(|key| key.name == name)?;
+        let token = jsonwebtoken::decode(text, &key.decoding, &self.validation).ok()?;
+        Some(token.claims)
     }
 
-    /// From claims to text, signed with the key of this place.
-    pub(crate) fn mint(&self, claims: &Claims, key: usize) -> Option<String> {
-        let (_, header, key, _) = self.keys.get(key)?;
-        jsonwebtoken::encode(header, claims, key).ok()
+    /// From a session to text.
+    pub(crate) fn mint(&self, session: &Session) -> Option<String> {
+        let claims = Claims {
+            sub: session.user.as_str(),
+            device: session.device.as_str(),
+            exp: END / 1000,
+            sid: URL_SAFE_NO_PAD.encode(session.id.to_bytes()),
+        };
+        let key = self.keys.iter().find(|key| key.id == session.key)?;
+        jsonwebtoken::encode(&key.header, &claims, &key.encoding).ok()
     }
 }

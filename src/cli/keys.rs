@@ -1,0 +1,165 @@
+//! `amaretti keys`: signing keys on disk.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::outcome::{instant, note, table};
+use super::{Done, Place, Trouble, block_on, say};
+use crate::keyfile::{self, Held, KeyFile};
+use crate::service::make_key;
+use crate::store::Store;
+use crate::time::{Clock, SystemClock};
+use crate::token::{Key, Kind};
+
+#[derive(Subcommand)]
+pub(super) enum Keys {
+    /// Make the first key of a database
+    New(New),
+    /// List the keys in the folder and which nodes hold them
+    List(Place),
+    /// Add a key: it verifies at once and mints once every live node holds it
+    Rotate(Place),
+    /// Write subkeys, for nodes that only verify
+    Export(Export),
+}
+
+#[derive(Args)]
+pub(super) struct New {
+    /// Make a key although this database has had one that is lost: every token there is dies
+    #[arg(long)]
+    replace_lost: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    /// Folder to write to; made with mode 0700
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Kind of token that the holder may verify, and could forge
+    #[arg(long, value_name = "KIND", default_value = "access", value_parser = kind)]
+    kind: Kind,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Keys {
+    pub(super) fn run(self) -> Done {
+        match self {
+            Self::New(new) => block_on(new.run()),
+            Self::List(place) => block_on(list(place)),
+            Self::Rotate(place) => block_on(rotate(place)),
+            Self::Export(export) => export.run(),
+        }
+    }
+}
+
+impl New {
+    async fn run(self) -> Done {
+        let config = self.place.resolve(None, None)?;
+        let store = Store::open(&config.data, &config.server_name).await?;
+        let files = keyfile::read_folder(&config.keys)?;
+        keyfile::check_store(&files, store.id())?;
+        if let Some(file) = files.first() {
+            let what = format!(
+                "{} is the key of this database: `amaretti keys rotate` adds another",
+                file.path.display()
+            );
+            return Err(Trouble::new(what));
+        }
+        if store.read().await?.has_had_key().await? && !self.replace_lost {
+            let what = format!(
+                "this database has had a key, and {} holds none: put the file back. Only if it is \
+                 lost for good, give --replace-lost: every token there is dies then",
+                config.keys.display()
+            );
+            return Err(Trouble::new(what));
+        }
+        let (id, path) = make_key(&store, &config.keys, SystemClock::default().now()).await?;
+        say(&format!("made key {id} in {}", path.display()))
+    }
+}
+
+async fn rotate(place: Place) -> Done {
+    let config = place.resolve(None, None)?;
+    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let files = keyfile::read_folder(&config.keys)?;
+    keyfile::check_store(&files, store.id())?;
+    if !files.iter().any(|file| matches!(file.held, Held::Key(_))) {
+        let what = format!("there is no key in {} to rotate from", config.keys.display());
+        return Err(Trouble::new(what));
+    }
+    let (id, path) = make_key(&store, &config.keys, SystemClock::default().now()).await?;
+    note("It verifies as soon as a node has read it, and mints once every live node has.");
+    note("Copy the file to every other node now; the keys there are stay good.");
+    say(&format!("made key {id} in {}", path.display()))
+}
+
+async fn list(place: Place) -> Done {
+    let config = place.resolve(None, None)?;
+    let mut files = keyfile::read_folder(&config.keys)?;
+    files.sort_by_key(|file| (file.created, file.id));
+    let holders = match Store::open_existing(&config.data, &config.server_name).await {
+        Ok(store) => store.live_nodes(SystemClock::default().now()).await?,
+        Err(_) => Vec::new(),
+    };
+    let row = |file: &KeyFile| {
+        let what = match &file.held {
+            Held::Key(_) => "whole key".to_owned(),
+            Held::Subkey(subkey) => format!("subkey, {}", subkey.kind()),
+        };
+        let nodes = holders.iter().filter(|node| node.keys.contains(&file.id)).count();
+        let nodes = format!("{nodes} of {}", holders.len());
+        vec![
+            file.id.to_string(),
+            what,
+            instant(file.created),
+            nodes,
+            file.path.display().to_string(),
+        ]
+    };
+    let rows: Vec<_> = files.iter().map(row).collect();
+    say(&table(&["KEY", "HELD", "MADE", "LIVE NODES", "FILE"], &rows))
+}
+
+impl Export {
+    fn run(self) -> Done {
+        let config = self.place.resolve(None, None)?;
+        let files = keyfile::read_folder(&config.keys)?;
+        let mut written = Vec::new();
+        for file in &files {
+            if let Held::Key(key) = &file.held {
+                let subkey = key.subkey(self.kind);
+                // The age of the key, not of its export, decides which key is the newest.
+                let path = keyfile::write_subkey(&self.to, &subkey, file.store, file.created)?;
+                written.push(format!("wrote {}", path.display()));
+            }
+        }
+        if written.is_empty() {
+            let what = format!("there is no whole key in {} to export from", config.keys.display());
+            return Err(Trouble::new(what));
+        }
+        let kind = self.kind;
+        note(&format!(
+            "Whoever holds these files can verify {kind} tokens, and can forge {kind} tokens for \
+             every user. No token of another kind comes of them."
+        ));
+        say(&written.join("\n"))
+    }
+}
+
+pub(super) fn kind(name: &str) -> Result<Kind, String> {
+    let names = || Kind::ALL.map(Kind::name).join(", ");
+    Kind::from_name(name).ok_or_else(|| format!("there are: {}", names()))
+}
+
+/// The newest whole key of a folder: what a command mints with that has no node to ask.
+pub(super) fn newest(files: &[KeyFile]) -> Option<&Key> {
+    let whole = files.iter().filter_map(|file| match &file.held {
+        Held::Key(key) => Some((file.created, file.id, key)),
+        Held::Subkey(_) => None,
+    });
+    whole.max_by_key(|(created, id, _)| (*created, *id)).map(|(_, _, key)| key)
+}

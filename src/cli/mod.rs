@@ -1,0 +1,134 @@
+//! The grammar of the command line, and who does what it says.
+//!
+//! Only what was typed is known here; the files beside this one resolve it and act.
+
+mod anatomy;
+mod config;
+mod keys;
+mod outcome;
+mod serve;
+mod session;
+mod token;
+mod user;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use outcome::{Done, Trouble, say};
+
+use crate::config::{Config, Overrides};
+use crate::service::{HashCost, Passwords, Policy, Service};
+use crate::store::Store;
+use crate::time::SystemClock;
+
+/// Matrix access tokens and login tokens as macaroons, verified by cryptography alone.
+#[derive(Parser)]
+#[command(name = "amaretti", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Amaretti {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  amaretti serve                                   run a node; keys and data are made on first run
+  amaretti user add alice                          asks for a password
+  amaretti token mint --kind login --user alice    a token for one login within two minutes
+  amaretti token inspect                           reads a token from standard input and draws it
+  amaretti keys rotate                             a new key; nobody is logged out";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a node
+    Serve(serve::Serve),
+    /// Make, list, rotate and export signing keys
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Mint, look at, check, narrow and revoke tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// List sessions
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Add users, set passwords, end sessions
+    #[command(subcommand)]
+    User(user::User),
+    /// Show every setting there is
+    #[command(subcommand)]
+    Config(config::Settings),
+}
+
+/// Where things are: every command that needs them takes the same flags.
+#[derive(Args)]
+struct Place {
+    /// Folder of the database [default: data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder of the key files [default: keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    /// Name of the homeserver whose users these are [default: localhost]
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+    /// Configuration file [default: amaretti.toml if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    /// The configuration that these flags, the environment and the file make together.
+    fn resolve(
+        &self,
+        listen: Option<SocketAddr>,
+        internal: Option<SocketAddr>,
+    ) -> Result<Config, Trouble> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let overrides = Overrides::default()
+            .with("listen", listen.map(|address| address.to_string()))
+            .with("internal", internal.map(|address| address.to_string()))
+            .with("data", path(&self.data))
+            .with("keys", path(&self.keys))
+            .with("server_name", self.server_name.clone());
+        Ok(Config::load(overrides, std::env::vars_os(), self.config.clone())?)
+    }
+}
+
+/// A service over the store alone: it follows nothing and mints nothing, and ends sessions.
+async fn service(config: &Config, store: Store) -> Result<Service, Trouble> {
+    let policy = Policy { access_cap: None, no_feed_life: None };
+    let (server, clock) = (config.server_name.clone(), SystemClock::default());
+    let passwords = passwords(config)?;
+    Ok(Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock)))
+}
+
+fn passwords(config: &Config) -> Result<Passwords, Trouble> {
+    let hashing = &config.password_hashing;
+    let cost = HashCost {
+        memory_kib: hashing.memory_kib,
+        iterations: hashing.iterations,
+        parallelism: hashing.parallelism,
+    };
+    Ok(Passwords::new(hashing.slots().get(), cost)?)
+}
+
+/// Parses the command line of this process and does what it says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let done = match Amaretti::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Keys(keys) => keys.run(),
+        Command::Token(token) => token.run(),
+        Command::Session(session) => session.run(),
+        Command::User(user) => user.run(),
+        Command::Config(settings) => settings.run(),
+    };
+    outcome::exit(done)
+}
+
+/// Runs asynchronous work of a command to its end.
+fn block_on(work: impl Future<Output = Done>) -> Done {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
+}

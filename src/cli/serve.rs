@@ -1,0 +1,224 @@
+//! `amaretti serve`: puts a node together, runs it, and stops it gracefully.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::outcome::note;
+use super::{Done, Place, Trouble, passwords, say};
+use crate::config::{Config, LogFormat};
+use crate::http::{self, Face};
+use crate::keyfile;
+use crate::service::{Following, KeyCare, Policy, Service, make_key};
+use crate::store::Store;
+use crate::time::{Clock, SystemClock};
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  amaretti serve
+  amaretti serve --server-name example.com --listen 127.0.0.1:8009 --data /var/lib/amaretti
+  amaretti serve --no-feed --keys exported --listen 127.0.0.1:8019 --internal 127.0.0.1:8020")]
+pub(super) struct Serve {
+    /// Address for clients [default: 127.0.0.1:8009]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Address for health pages, not for the outside [default: 127.0.0.1:8010]
+    #[arg(long, value_name = "ADDR")]
+    internal: Option<SocketAddr>,
+    /// Verify only, from the keys alone: no database, and no logout is heard of
+    #[arg(long)]
+    no_feed: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A node, put together.
+struct Node {
+    service: Arc<Service>,
+    care: Arc<KeyCare>,
+    following: Option<Following>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Done {
+        let config = self.place.resolve(self.listen, self.internal)?;
+        logs(&config)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(self.serve(config))
+    }
+
+    async fn serve(self, config: Config) -> Done {
+        let (node, first_run) =
+            if self.no_feed { (verifier(&config).await?, false) } else { issuer(&config).await? };
+        let public = bind(config.listen, "--listen").await?;
+        let internal = bind(config.internal, "--internal").await?;
+        let (listen, health) = (public.local_addr()?, internal.local_addr()?);
+        if first_run {
+            say(&welcome(&config, listen)?)?;
+        }
+        tracing::info!(%listen, internal = %health, server = %config.server_name, "serving");
+        node.run(&config, public, internal).await?;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A node with a store. On the very first run it makes its key, which the answer tells.
+async fn issuer(config: &Config) -> Result<(Node, bool), Trouble> {
+    let store = Store::open(&config.data, &config.server_name).await?;
+    let clock = Arc::new(SystemClock::default());
+    let has_had_key = store.read().await?.has_had_key().await?;
+    let first_run = !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
+    if first_run {
+        make_key(&store, &config.keys, clock.now()).await?;
+    }
+    let service = Arc::new(Service::new(
+        config.server_name.clone(),
+        Some(store),
+        passwords(config)?,
+        Policy { access_cap: config.access_token_cap.map(|cap| cap.get()), no_feed_life: None },
+        clock,
+    ));
+    let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
+    let staleness = config.max_staleness.duration();
+    let following = Following::start(service.clone(), care.clone(), staleness).await?;
+    care.start(&service).await?;
+    Ok((Node { service, care, following: Some(following) }, first_run))
+}
+
+/// A node that verifies by its keys alone.
+async fn verifier(config: &Config) -> Result<Node, Trouble> {
+    let service = Arc::new(Service::new(
+        config.server_name.clone(),
+        None,
+        passwords(config)?,
+        Policy { access_cap: None, no_feed_life: Some(config.no_feed_lifetime.get()) },
+        Arc::new(SystemClock::default()),
+    ));
+    let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
+    care.start(&service).await?;
+    note(&format!("This node has no feed: {}.", http::NO_FEED));
+    Ok(Node { service, care, following: None })
+}
+
+impl Node {
+    async fn run(
+        self,
+        config: &Config,
+        public: TcpListener,
+        internal: TcpListener,
+    ) -> Result<(), Trouble> {
+        let (stop, stopped) = watch::channel(false);
+        let face = Arc::new(Face {
+            service: self.service.clone(),
+            query_token: config.query_token,
+            body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
+            patience: config.request_timeout.duration(),
+        });
+        let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
+        let care = tokio::spawn(self.care.clone().run(self.service, stopped.clone()));
+        let faces = tokio::spawn(listen(public, http::public(face.clone()), stopped.clone()));
+        let health = tokio::spawn(listen(internal, http::internal(face), stopped));
+        signals(&self.care).await?;
+        tracing::info!("stopping: requests under way are answered");
+        stop.send_replace(true);
+        let all = async {
+            for task in [Some(faces), Some(health)].into_iter().flatten() {
+                task.await??;
+            }
+            care.await?;
+            match following {
+                Some(following) => Ok::<_, Trouble>(following.await?),
+                None => Ok(()),
+            }
+        };
+        tokio::time::timeout(GRACE, all).await.unwrap_or(Ok(()))
+    }
+}
+
+/// How long requests under way may take once the node is to stop.
+const GRACE: Duration = Duration::from_secs(20);
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Trouble> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| {
+        Trouble::new(format!("cannot listen on {address}: {error}; choose another by {flag}"))
+    })
+}
+
+async fn listen(
+    listener: TcpListener,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), std::io::Error> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}
+
+/// Waits until the process is told to stop; a SIGHUP on the way has the keys looked at.
+async fn signals(care: &KeyCare) -> Result<(), Trouble> {
+    let on = |kind: SignalKind| -> Result<Signal, Trouble> { Ok(signal(kind)?) };
+    let mut hang_up = on(SignalKind::hangup())?;
+    let mut terminate = on(SignalKind::terminate())?;
+    let mut interrupt = on(SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            _ = hang_up.recv() => care.look(),
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        }
+    }
+}
+
+fn logs(config: &Config) -> Result<(), Trouble> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => logs.with_ansi(false).init(),
+        LogFormat::Json => logs.json().init(),
+    }
+    Ok(())
+}
+
+/// A name for this process, drawn anew at each start.
+fn node_name() -> Result<String, Trouble> {
+    let mut bytes = [0; 8];
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|_| Trouble::new("the operating system gives no randomness"))?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
+/// What a newcomer reads on the very first run: everything needed to log in, to be pasted.
+fn welcome(config: &Config, listen: SocketAddr) -> Result<String, Trouble> {
+    let absolute = |path: &Path| -> Result<PathBuf, Trouble> { Ok(std::path::absolute(path)?) };
+    let (data, keys) = (absolute(&config.data)?, absolute(&config.keys)?);
+    let program = std::env::current_exe()?;
+    let (program, data) = (program.display(), data.display());
+    let server = &config.server_name;
+    Ok(format!(
+        r#"This is the first run.
+
+Keys are in  {}  (made now; keep a copy, they are all a second node needs)
+Data is in   {data}
+
+Add the first user, in another terminal:
+  {program} user add alice --data {data} --server-name {server}
+
+Log in, with the password you chose:
+  curl -XPOST -d '{{"type":"m.login.password","identifier":{{"type":"m.id.user","user":"alice"}},"password":"YOUR PASSWORD"}}' http://{listen}/_matrix/client/r0/login
+
+Ask who you are, with the access_token of the answer:
+  curl -H 'Authorization: Bearer YOUR ACCESS TOKEN' http://{listen}/_matrix/client/v3/account/whoami
+"#,
+        keys.display()
+    ))
+}

@@ -1,0 +1,153 @@
+//! `amaretti user`: accounts, by an operator's hand.
+//!
+//! A change counts in a running server within 250 ms.
+
+use std::io::{self, BufRead, IsTerminal, Read};
+
+use clap::{Args, Subcommand};
+use zeroize::Zeroizing;
+
+use super::outcome::{instant, table};
+use super::{Done, Place, Trouble, block_on, passwords, say, service};
+use crate::config::Config;
+use crate::ident::{Localpart, UserId};
+use crate::store::Store;
+use crate::time::{Clock, SystemClock};
+
+#[derive(Subcommand)]
+pub(super) enum User {
+    /// Add a user
+    Add(Named),
+    /// Give a user another password and end all sessions
+    Password(Named),
+    /// End all sessions of a user
+    Logout(Who),
+    /// List users
+    List(Place),
+}
+
+#[derive(Args)]
+pub(super) struct Named {
+    /// Localpart or user id
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Read the password from the first line of standard input instead of asking
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+pub(super) struct Who {
+    /// Localpart or user id
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl User {
+    pub(super) fn run(self) -> Done {
+        match self {
+            Self::Add(named) => block_on(named.add()),
+            Self::Password(named) => block_on(named.change()),
+            Self::Logout(who) => block_on(who.logout()),
+            Self::List(place) => block_on(list(place)),
+        }
+    }
+}
+
+impl Named {
+    async fn add(self) -> Done {
+        let config = self.place.resolve(None, None)?;
+        let user_id = user_id(&config, &self.name)?;
+        let localpart = UserId::parse(&user_id)?.localpart();
+        Localpart::parse(localpart, &config.server_name)
+            .map_err(|error| Trouble::new(format!("{localpart}: {error}")))?;
+        let password = self.password()?;
+        let hash = passwords(&config)?.hash(&password).await?;
+        let store = Store::open(&config.data, &config.server_name).await?;
+        let mut tx = store.begin().await?;
+        if !tx.add_user(&user_id, &hash, SystemClock::default().now()).await? {
+            let what = format!("{user_id} exists: `amaretti user password {localpart}` changes it");
+            return Err(Trouble::new(what));
+        }
+        tx.commit().await?;
+        say(&format!("added {user_id}"))
+    }
+
+    async fn change(self) -> Done {
+        let config = self.place.resolve(None, None)?;
+        let user_id = user_id(&config, &self.name)?;
+        let password = self.password()?;
+        let hash = passwords(&config)?.hash(&password).await?;
+        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let service = service(&config, store).await?;
+        let ended = service.replace_password(&user_id, &hash).await?;
+        let ended = ended.ok_or_else(|| no_such(&user_id))?;
+        say(&format!("changed the password of {user_id}; devices logged out: {}", ended.devices))
+    }
+
+    /// The password, from standard input or asked for twice; never from the command line, where
+    /// every process of the machine could read it.
+    fn password(&self) -> Result<Zeroizing<String>, Trouble> {
+        let password = if self.password_stdin {
+            let mut line = Zeroizing::new(String::new());
+            io::stdin().lock().take(4096).read_line(&mut line)?;
+            Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned())
+        } else if io::stdin().is_terminal() {
+            let password = Zeroizing::new(rpassword::prompt_password("Password: ")?);
+            if *password != *Zeroizing::new(rpassword::prompt_password("Once more: ")?) {
+                return Err(Trouble::new("the two are not the same: nothing was done"));
+            }
+            password
+        } else {
+            let what = "there is no terminal to ask on: give --password-stdin and pipe it in";
+            return Err(Trouble::new(what));
+        };
+        if password.is_empty() { Err(Trouble::new("the password is empty")) } else { Ok(password) }
+    }
+}
+
+impl Who {
+    async fn logout(self) -> Done {
+        let config = self.place.resolve(None, None)?;
+        let user_id = user_id(&config, &self.name)?;
+        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let ended = service(&config, store).await?.end_sessions_of(&user_id).await?;
+        let ended = ended.ok_or_else(|| no_such(&user_id))?;
+        let from = instant(ended.from);
+        say(&format!(
+            "ended every session of {user_id} begun before {from}; devices: {}",
+            ended.devices
+        ))
+    }
+}
+
+async fn list(place: Place) -> Done {
+    let config = place.resolve(None, None)?;
+    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let users = store.users().await?;
+    let row = |user: crate::store::User| {
+        vec![user.user_id, user.devices.to_string(), instant(user.created_at)]
+    };
+    say(&table(&["USER", "DEVICES", "ADDED"], &users.into_iter().map(row).collect::<Vec<_>>()))
+}
+
+fn no_such(user_id: &str) -> Trouble {
+    Trouble::new(format!("there is no user {user_id}: `amaretti user list` shows who there is"))
+}
+
+/// The user id that was typed: a whole one of this server, or a localpart.
+pub(super) fn user_id(config: &Config, name: &str) -> Result<String, Trouble> {
+    let server = &config.server_name;
+    let user_id = if name.starts_with('@') { name.to_owned() } else { server.user_id(name) };
+    let parsed = UserId::parse(&user_id).map_err(|e| Trouble::new(format!("{user_id}: {e}")))?;
+    if parsed.server_name() == server.as_str() {
+        Ok(user_id)
+    } else {
+        let what = format!("{user_id} is not of {server}: name the server by --server-name");
+        Err(Trouble::new(what))
+    }
+}

@@ -1,0 +1,29 @@
+//! Settings: command-line flags over environment variables over a file over defaults.
+//!
+//! One definition ([`Config`]) gives the names, the defaults, the documented example and the
+//! reference. This module knows what may be written where; it refuses to know what a setting does.
+//!
+//! Values travel as text with their origin until they are parsed, so that every error says which
+//! value is wrong, where it was written and what may stand there instead.
+
+mod catalog;
+mod error;
+mod load;
+mod settings;
+mod source;
+mod units;
+mod values;
+
+pub use error::{ConfigError, Origin};
+pub use settings::{Config, LogFormat, PasswordHashing};
+pub use source::Overrides;
+pub use units::{Bytes, DurationError, Millis, SizeError, parse_duration, parse_size};
+
+/// The file that is read from the current folder when none is named.
+pub const DEFAULT_FILE: &str = "amaretti.toml";
+
+/// What the names of all environment variables of ours begin with.
+pub const PREFIX: &str = "AMARETTI_";
+
+/// The environment variable that names the file to be read.
+pub const FILE_VARIABLE: &str = "AMARETTI_CONFIG";

@@ -1,0 +1,168 @@
+//! The one definition of every setting: name, variable, default, meaning, bounds.
+//!
+//! The comments are what operators read in the example and in the reference. Nothing is read or
+//! looked up here.
+
+use core::net::SocketAddr;
+use core::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use super::units::{Bytes, DAY, KIB, MIB, MINUTE, Millis, SECOND};
+use super::values::{
+    address, duration, folder, log_filter, log_format, number, server_name, size, switch,
+};
+use crate::ident::ServerName;
+
+const YEAR: u64 = 365 * DAY;
+
+/// The settings of a node, every one of them valid.
+#[derive(Clone, Debug, PartialEq, confique::Config)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Config {
+    /// Address and port where clients are served.
+    #[config(env = "AMARETTI_LISTEN", default = "127.0.0.1:8009", deserialize_with = address)]
+    pub listen: SocketAddr,
+
+    /// Address and port for proxies, the homeserver and operators; clients must not reach it.
+    #[config(env = "AMARETTI_INTERNAL", default = "127.0.0.1:8010", deserialize_with = address)]
+    pub internal: SocketAddr,
+
+    /// Folder of the database and of what is kept beside it; made when it is missing.
+    #[config(env = "AMARETTI_DATA", default = "data", deserialize_with = folder)]
+    pub data: PathBuf,
+
+    /// Folder of the key files; made with the first key.
+    #[config(env = "AMARETTI_KEYS", default = "keys", deserialize_with = folder)]
+    pub keys: PathBuf,
+
+    /// Name of the homeserver: what stands behind the first colon of every user id.
+    #[config(env = "AMARETTI_SERVER_NAME", default = "localhost", deserialize_with = server_name)]
+    pub server_name: ServerName,
+
+    /// Life of an access token (a duration) in a session that has a refresh token.
+    #[config(
+        env = "AMARETTI_ACCESS_TOKEN_LIFETIME",
+        default = "15m",
+        deserialize_with = duration::<_, SECOND, YEAR>
+    )]
+    pub access_token_lifetime: Millis,
+
+    /// Longest life of any access token (a duration), also of one that would never expire.
+    #[config(
+        env = "AMARETTI_ACCESS_TOKEN_CAP",
+        deserialize_with = duration::<_, SECOND, { 100 * YEAR }>
+    )]
+    pub access_token_cap: Option<Millis>,
+
+    /// Life of a login token (a duration).
+    #[config(
+        env = "AMARETTI_LOGIN_TOKEN_LIFETIME",
+        default = "2m",
+        deserialize_with = duration::<_, SECOND, DAY>
+    )]
+    pub login_token_lifetime: Millis,
+
+    /// Whether a token is also taken from `?access_token=`, for clients that send no header.
+    #[config(env = "AMARETTI_QUERY_TOKEN", default = true, deserialize_with = switch)]
+    pub query_token: bool,
+
+    /// Age of the facts (a duration) past which a node that cannot follow them answers 503.
+    #[config(
+        env = "AMARETTI_MAX_STALENESS",
+        default = "5m",
+        deserialize_with = duration::<_, SECOND, { 7 * DAY }>
+    )]
+    pub max_staleness: Millis,
+
+    /// Longest life left to a token (a duration) that a node started with `--no-feed` accepts.
+    #[config(
+        env = "AMARETTI_NO_FEED_LIFETIME",
+        default = "5m",
+        deserialize_with = duration::<_, SECOND, YEAR>
+    )]
+    pub no_feed_lifetime: Millis,
+
+    /// Largest body of a request (a size); more is answered 413.
+    #[config(
+        env = "AMARETTI_REQUEST_BODY_LIMIT",
+        default = "64KiB",
+        deserialize_with = size::<_, { 4 * KIB }, { 16 * MIB }>
+    )]
+    pub request_body_limit: Bytes,
+
+    /// Time (a duration) after which a request that is still unanswered is given up.
+    #[config(
+        env = "AMARETTI_REQUEST_TIMEOUT",
+        default = "30s",
+        deserialize_with = duration::<_, SECOND, { 10 * MINUTE }>
+    )]
+    pub request_timeout: Millis,
+
+    /// What is logged: a level (off, error, warn, info, debug, trace), then `target=level` at will.
+    #[config(env = "AMARETTI_LOG", default = "info", deserialize_with = log_filter)]
+    pub log: String,
+
+    /// How a line is logged: `text` for people, `json` for machines.
+    #[config(env = "AMARETTI_LOG_FORMAT", default = "text", deserialize_with = log_format)]
+    pub log_format: LogFormat,
+
+    /// Cost of password hashing (argon2id); a change applies to passwords set from then on.
+    #[config(nested)]
+    pub password_hashing: PasswordHashing,
+}
+
+/// How a line is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The cost of password hashing.
+#[derive(Clone, Debug, PartialEq, confique::Config)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct PasswordHashing {
+    /// How many passwords are hashed at once; 0 means one for each core.
+    #[config(
+        env = "AMARETTI_PASSWORD_HASHING_AT_ONCE",
+        default = 2,
+        deserialize_with = number::<_, 0, 1024>
+    )]
+    pub at_once: u32,
+
+    /// Memory for one hash, in KiB; at least 8 for each of `parallelism`.
+    #[config(
+        env = "AMARETTI_PASSWORD_HASHING_MEMORY_KIB",
+        default = 19456,
+        deserialize_with = number::<_, 8, 4_194_304>
+    )]
+    pub memory_kib: u32,
+
+    /// Passes over the memory.
+    #[config(
+        env = "AMARETTI_PASSWORD_HASHING_ITERATIONS",
+        default = 2,
+        deserialize_with = number::<_, 1, 1000>
+    )]
+    pub iterations: u32,
+
+    /// Lanes of the memory.
+    #[config(
+        env = "AMARETTI_PASSWORD_HASHING_PARALLELISM",
+        default = 1,
+        deserialize_with = number::<_, 1, 64>
+    )]
+    pub parallelism: u32,
+}
+
+impl PasswordHashing {
+    /// How many passwords may be hashed at once: `at_once`, or as many as there are cores.
+    #[must_use]
+    pub fn slots(&self) -> NonZeroUsize {
+        let chosen = usize::try_from(self.at_once).ok().and_then(NonZeroUsize::new);
+        chosen.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+    }
+}

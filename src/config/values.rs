@@ -1,0 +1,104 @@
+//! Parsers of single values. Each says in its error what may be written.
+//!
+//! A value arrives as text from a flag or a variable and as text, number or switch from a file; all
+//! are brought to text first, so that a value means the same wherever it was written.
+
+use core::fmt::Display;
+use core::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::de::{Deserialize, Deserializer, Error};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::LogFormat;
+use super::units::{Bytes, Millis, parse_duration, parse_size};
+use crate::ident::ServerName;
+
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Text(String),
+    Number(i64),
+    Switch(bool),
+}
+
+fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Ok(match Scalar::deserialize(from)? {
+        Scalar::Text(text) => text,
+        Scalar::Number(number) => number.to_string(),
+        Scalar::Switch(switch) => switch.to_string(),
+    })
+}
+
+fn within<T: PartialOrd + Display, E: Error>(value: T, min: T, max: T) -> Result<T, E> {
+    let fits = min <= value && value <= max;
+    if fits { Ok(value) } else { Err(E::custom(format!("it may be from {min} to {max}"))) }
+}
+
+pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let why = "an IP address and a port are wanted, such as 127.0.0.1:8009 or [::1]:8009";
+    text(from)?.parse().map_err(|_| Error::custom(why))
+}
+
+pub(super) fn folder<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    let text = text(from)?;
+    let is_path = !text.is_empty() && !text.contains('\0');
+    if is_path { Ok(PathBuf::from(text)) } else { Err(Error::custom("a folder's path is wanted")) }
+}
+
+pub(super) fn server_name<'de, D: Deserializer<'de>>(from: D) -> Result<ServerName, D::Error> {
+    ServerName::parse(&text(from)?).map_err(Error::custom)
+}
+
+pub(super) fn duration<'de, D, const MIN: u64, const MAX: u64>(from: D) -> Result<Millis, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let ms = parse_duration(&text(from)?).map_err(Error::custom)?;
+    within(Millis::new(ms), Millis::new(MIN), Millis::new(MAX))
+}
+
+pub(super) fn size<'de, D, const MIN: u64, const MAX: u64>(from: D) -> Result<Bytes, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let bytes = parse_size(&text(from)?).map_err(Error::custom)?;
+    within(Bytes::new(bytes), Bytes::new(MIN), Bytes::new(MAX))
+}
+
+pub(super) fn number<'de, D, const MIN: u32, const MAX: u32>(from: D) -> Result<u32, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let why = || format!("a whole number from {MIN} to {MAX} is wanted");
+    within(text(from)?.parse().map_err(|_| Error::custom(why()))?, MIN, MAX)
+}
+
+pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    text(from)?.parse().map_err(|_| Error::custom("true or false is wanted"))
+}
+
+/// Takes what `tracing` takes, and refuses its trap: a single word that is no level (`inof`) would
+/// name a target and silence everything else.
+pub(super) fn log_filter<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = text(from)?;
+    let is_bare = |part: &&str| !part.contains(['=', '[', ']', '{', '}', '"']);
+    let bare = text.split(',').filter(is_bare);
+    let levels = bare.into_iter().all(|word| word.parse::<LevelFilter>().is_ok());
+    match EnvFilter::builder().parse(&text) {
+        Ok(_) if levels && !text.is_empty() => Ok(text),
+        Ok(_) | Err(_) => Err(Error::custom(
+            "off, error, warn, info, debug or trace is wanted, and for single parts of the program \
+             target=level after commas: info,sqlx=warn",
+        )),
+    }
+}
+
+pub(super) fn log_format<'de, D: Deserializer<'de>>(from: D) -> Result<LogFormat, D::Error> {
+    match text(from)?.as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Error::custom("text or json is wanted")),
+    }
+}

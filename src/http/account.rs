@@ -1,0 +1,57 @@
+//! `GET /account/whoami`, `/versions`, and `/sync` while no homeserver is linked.
+//!
+//! Whoami asks nobody: the answer is in the token.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::Face;
+use super::answer::Outcome;
+use super::layers::Admitted;
+use crate::token::Bearer;
+
+/// Who the bearer is.
+pub(super) async fn whoami(
+    State(face): State<Arc<Face>>,
+    request: Parts,
+) -> Result<Response, Outcome> {
+    face.bearer(&request, |bearer| with_session(bearer, &who(bearer)))
+}
+
+/// Enough of `/sync` for a client to see that its token lives.
+pub(super) async fn sync(
+    State(face): State<Arc<Face>>,
+    request: Parts,
+) -> Result<Response, Outcome> {
+    let nothing = json!({ "next_batch": "s0" });
+    face.bearer(&request, |bearer| with_session(bearer, &nothing))
+}
+
+/// The versions of the specification whose authentication endpoints are served.
+pub(super) async fn versions() -> Json<Value> {
+    Json(json!({ "versions": [
+        "r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1",
+        "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11",
+    ] }))
+}
+
+fn who(bearer: &Bearer<'_>) -> Value {
+    let mut who = Map::new();
+    who.insert("user_id".to_owned(), bearer.user_id().as_str().into());
+    if let Some(device) = bearer.device_id() {
+        who.insert("device_id".to_owned(), device.as_str().into());
+    }
+    who.insert("is_guest".to_owned(), bearer.is_guest().into());
+    Value::Object(who)
+}
+
+fn with_session(bearer: &Bearer<'_>, answer: &Value) -> Response {
+    let mut response = Json(answer).into_response();
+    response.extensions_mut().insert(Admitted(bearer.session().to_string()));
+    response
+}

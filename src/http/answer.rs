@@ -1,0 +1,234 @@
+//! The one map from what happened to what is answered.
+//!
+//! Exhaustive, without a catch-all: a new outcome does not compile until its answer is decided.
+//! Clients destroy their encryption keys on a hard logout, so `soft_logout` is false only for a
+//! fact in the feed or a text that never was a token; and our fault is never a 401.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::service::{Declined, Denial, Failure};
+use crate::token::{CaveatAt, EndedBy, Refusal};
+
+/// What came of a request that was not done.
+#[derive(Debug)]
+pub enum Outcome {
+    /// No token where one is needed.
+    MissingToken,
+    /// One token in the header and another in the query.
+    TwoTokens,
+    /// A body that is not JSON.
+    NotJson,
+    /// JSON that does not say what it must.
+    BadJson(&'static str),
+    /// A type of login that is not offered.
+    UnknownLoginType,
+    /// An application service wants to log in.
+    AppserviceLogin,
+    /// A body over the limit.
+    TooLarge,
+    /// A path that is spelled as no path may be.
+    BadPath,
+    /// A path that is not served.
+    UnknownPath,
+    /// A path that is served, for other methods.
+    WrongMethod,
+    /// It took too long.
+    TimedOut,
+    /// The service has said why not.
+    Denied(Denial),
+}
+
+impl From<Denial> for Outcome {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+/// What leaves the building.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Matrix's name for it.
+    pub errcode: &'static str,
+    /// What a person reads.
+    pub error: String,
+    /// Whether the client keeps its keys, where that is a question.
+    pub soft_logout: Option<bool>,
+    /// When to ask again, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Answer {
+    fn new(status: StatusCode, errcode: &'static str, error: impl Into<String>) -> Self {
+        Self { status, errcode, error: error.into(), soft_logout: None, retry_after_ms: None }
+    }
+
+    fn unknown_token(soft_logout: bool, error: &str) -> Self {
+        let answer = Self::new(StatusCode::UNAUTHORIZED, "M_UNKNOWN_TOKEN", error);
+        Self { soft_logout: Some(soft_logout), ..answer }
+    }
+
+    fn unavailable(error: &str, retry_after_ms: u64) -> Self {
+        let answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", error);
+        Self { retry_after_ms: Some(retry_after_ms), ..answer }
+    }
+
+    /// The answer of the client-server API.
+    #[must_use]
+    pub fn to_client(outcome: &Outcome) -> Self {
+        let bad = StatusCode::BAD_REQUEST;
+        match outcome {
+            Outcome::MissingToken => {
+                Self::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Missing access token")
+            }
+            Outcome::TwoTokens => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "M_MISSING_TOKEN",
+                "The header and the query carry different access tokens: send one",
+            ),
+            Outcome::NotJson => Self::new(bad, "M_NOT_JSON", "The body is not JSON"),
+            Outcome::BadJson(what) => Self::new(bad, "M_BAD_JSON", *what),
+            Outcome::UnknownLoginType => Self::new(
+                bad,
+                "M_UNKNOWN",
+                "Unknown login type: GET this path lists those that there are",
+            ),
+            Outcome::AppserviceLogin => Self::new(
+                bad,
+                "M_APPSERVICE_LOGIN_UNSUPPORTED",
+                "Application services cannot log in here",
+            ),
+            Outcome::TooLarge => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE", "The body is too large")
+            }
+            Outcome::BadPath => Self::new(bad, "M_UNRECOGNIZED", "This path is not well formed"),
+            Outcome::UnknownPath => {
+                Self::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "Unrecognized request")
+            }
+            Outcome::WrongMethod => {
+                Self::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", "Wrong method")
+            }
+            Outcome::TimedOut => Self::unavailable("This took too long, try again", 1000),
+            Outcome::Denied(Denial::Refused(refusal)) => refused(*refusal),
+            Outcome::Denied(Denial::Declined(declined)) => declined_answer(*declined),
+            Outcome::Denied(Denial::Failed(failure)) => failed(failure),
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Answer {
+    match refusal {
+        Refusal::Foreign => Answer::unknown_token(false, "Unknown access token"),
+        Refusal::Predecessor
+        | Refusal::TooLong
+        | Refusal::Malformed(_)
+        | Refusal::UnknownFormat
+        | Refusal::WrongPrefix
+        | Refusal::ReservedBits
+        | Refusal::UnknownKey(_)
+        | Refusal::Forged => Answer::unknown_token(true, "Unknown access token"),
+        Refusal::Truncated => {
+            Answer::unknown_token(true, "Unknown access token: its end is missing, copy all of it")
+        }
+        Refusal::WrongKind(_) => Answer::unknown_token(true, "This token is not an access token"),
+        Refusal::KeyNotHeld(_) => Answer::unavailable("This cannot be decided here now", 5000),
+        Refusal::Ended(EndedBy::Deactivated) => {
+            Answer::unknown_token(false, "This account has been deactivated")
+        }
+        Refusal::Ended(EndedBy::Session | EndedBy::Device | EndedBy::User | EndedBy::Server) => {
+            Answer::unknown_token(false, "This session has been logged out")
+        }
+        Refusal::Locked => {
+            let status = StatusCode::UNAUTHORIZED;
+            let answer = Answer::new(status, "M_USER_LOCKED", "This account has been locked");
+            Answer { soft_logout: Some(true), ..answer }
+        }
+        Refusal::Expired => Answer::unknown_token(true, "The access token has expired"),
+        Refusal::UnknownCaveat(at) => narrowed(at, "is not known here"),
+        Refusal::Sealed(at) => narrowed(at, "may not be appended to a refresh token"),
+        Refusal::Unmet(at) => narrowed(at, "does not allow this"),
+    }
+}
+
+fn narrowed(at: CaveatAt, why: &str) -> Answer {
+    let error = match at.key {
+        Some(key) => format!("The token's caveat `{key}` {why}"),
+        None => format!("The token's caveat number {} {why}", at.index),
+    };
+    Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", error)
+}
+
+fn declined_answer(declined: Declined) -> Answer {
+    match declined {
+        Declined::WrongPassword => {
+            Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "Invalid username or password")
+        }
+        Declined::WrongLoginToken => {
+            Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "Invalid login token")
+        }
+        Declined::BadDeviceId => {
+            Answer::new(StatusCode::BAD_REQUEST, "M_BAD_JSON", declined.to_string())
+        }
+    }
+}
+
+fn failed(failure: &Failure) -> Answer {
+    match failure {
+        Failure::Store(_) | Failure::Stale => {
+            Answer::unavailable("The database is away, try again", 2000)
+        }
+        Failure::KeyNotHeld(_) | Failure::NoMintingKey => {
+            Answer::unavailable("A key is missing here, try again", 5000)
+        }
+        Failure::NoStore => Answer::unavailable("This node only verifies tokens", 5000),
+        Failure::NoFeed => Answer::unavailable(
+            "This node hears of no logout and does not answer for tokens that live this long",
+            5000,
+        ),
+        Failure::Busy => Answer::unavailable("Too many logins at once, try again", 2000),
+        Failure::Randomness | Failure::Mint(_) => {
+            Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "Internal error")
+        }
+    }
+}
+
+/// Why a request was not done, in an operator's words: for the log line of the request.
+#[derive(Clone)]
+pub(super) struct Reason(pub(super) String);
+
+impl Outcome {
+    fn reason(&self) -> String {
+        match self {
+            Self::Denied(denial) => denial.to_string(),
+            _ => Answer::to_client(self).error,
+        }
+    }
+}
+
+impl IntoResponse for Outcome {
+    fn into_response(self) -> Response {
+        let reason = Reason(self.reason());
+        let mut response = Answer::to_client(&self).into_response();
+        response.extensions_mut().insert(reason);
+        response
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "errcode": self.errcode, "error": self.error });
+        if let (Some(soft_logout), Some(body)) = (self.soft_logout, body.as_object_mut()) {
+            body.insert("soft_logout".to_owned(), soft_logout.into());
+        }
+        let mut response = (self.status, axum::Json(body)).into_response();
+        if let Some(ms) = self.retry_after_ms {
+            // Whole seconds, rounded up: who waits that long is not turned away again.
+            let seconds = HeaderValue::from(ms.div_ceil(1000));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
+    }
+}

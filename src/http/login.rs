@@ -1,0 +1,114 @@
+//! `GET` and `POST /login`: from a body to a login and from a session to an answer.
+//!
+//! The `Authorization` header is ignored here: clients send expired tokens with it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde_json::{Map, Value, json};
+
+use super::Face;
+use super::answer::Outcome;
+use super::bearer::{address, text};
+use super::layers::Admitted;
+use crate::service::{Credentials, Granted, Login, LoginToken};
+use crate::token::{Occasion, Purpose};
+
+/// The kinds of login there are.
+pub(super) async fn flows() -> Json<Value> {
+    Json(json!({ "flows": [{ "type": "m.login.password" }, { "type": "m.login.token" }] }))
+}
+
+/// Begins a session.
+pub(super) async fn login(
+    State(face): State<Arc<Face>>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Outcome> {
+    let body = face.object(body).await?;
+    let login = Login {
+        credentials: credentials(&face, &parts, &body)?,
+        device_id: text(&body, "device_id", "`device_id` must be a string")?,
+        display_name: text(
+            &body,
+            "initial_device_display_name",
+            "`initial_device_display_name` must be a string",
+        )?,
+    };
+    let granted = face.service.login(&login).await?;
+    let session = Extension(Admitted(granted.session.to_string()));
+    let mut response = Json(rendered(&face, &granted)).into_response();
+    response.extensions_mut().insert(session.0);
+    Ok(response)
+}
+
+fn rendered(face: &Face, granted: &Granted) -> Value {
+    let mut answer = json!({
+        "user_id": granted.user_id,
+        "access_token": granted.access_token.reveal(),
+        "device_id": granted.device_id,
+        // Deprecated, and still what every how-to shows.
+        "home_server": face.service.server().as_str(),
+    });
+    if let (Some(ms), Some(answer)) = (granted.expires_in_ms, answer.as_object_mut()) {
+        answer.insert("expires_in_ms".to_owned(), ms.into());
+    }
+    answer
+}
+
+fn credentials<'r>(
+    face: &Face,
+    parts: &Parts,
+    body: &'r Map<String, Value>,
+) -> Result<Credentials<'r>, Outcome> {
+    match text(body, "type", "`type` must be a string")? {
+        Some("m.login.password") => {
+            let password = text(body, "password", "`password` must be a string")?;
+            let password = password.ok_or(Outcome::BadJson("`password` is missing"))?;
+            Ok(Credentials::Password { user: user(body)?, password })
+        }
+        Some("m.login.token") => {
+            let token = text(body, "token", "`token` must be a string")?;
+            Ok(Credentials::Token(LoginToken {
+                text: token.ok_or(Outcome::BadJson("`token` is missing"))?,
+                txn_id: text(body, "txn_id", "`txn_id` must be a string")?,
+                occasion: Occasion {
+                    address: address(parts),
+                    ..Occasion::new(Purpose::Login, face.service.now())
+                },
+            }))
+        }
+        Some("m.login.application_service") => Err(Outcome::AppserviceLogin),
+        Some(_) => Err(Outcome::UnknownLoginType),
+        None => Err(Outcome::BadJson("`type` is missing")),
+    }
+}
+
+/// Who it says it is: in `identifier`, or at the top level as clients of old do. Nobody here has
+/// an e-mail address or a phone number, so those name nobody.
+fn user(body: &Map<String, Value>) -> Result<&str, Outcome> {
+    let nobody = "";
+    let identifier = match body.get("identifier") {
+        Some(Value::Object(identifier)) => identifier,
+        None | Some(Value::Null) => {
+            let user = text(body, "user", "`user` must be a string")?;
+            let address = text(body, "address", "`address` must be a string")?.map(|_| nobody);
+            return user.or(address).ok_or(Outcome::BadJson("`identifier` is missing"));
+        }
+        Some(_) => return Err(Outcome::BadJson("`identifier` must be an object")),
+    };
+    match text(identifier, "type", "`identifier.type` must be a string")? {
+        Some("m.id.user") => {}
+        // The specification's own example leaves the type out.
+        None if identifier.contains_key("user") => {}
+        Some("m.id.thirdparty" | "m.id.phone") => return Ok(nobody),
+        None if identifier.contains_key("address") => return Ok(nobody),
+        _ => return Err(Outcome::BadJson("`identifier.type` must be m.id.user")),
+    }
+    let user = text(identifier, "user", "`identifier.user` must be a string")?;
+    user.ok_or(Outcome::BadJson("`identifier.user` is missing"))
+}

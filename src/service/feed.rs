@@ -1,0 +1,132 @@
+//! Following the feed: what others commit reaches this node's memory.
+//!
+//! Everything is read before the node answers anybody, then what is new, ten times a second; a
+//! change made by the command line counts here within 250 ms. This file refuses to know what a
+//! fact does to a session.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::{Denial, Failure, KeyCare, Service};
+use crate::revocations::Fact;
+use crate::store::{Cursor, Store, StoreError};
+
+/// How long to wait between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a look may take; then the store counts as away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a node stands in the feed.
+pub struct Following {
+    service: Arc<Service>,
+    store: Store,
+    cursor: Option<Cursor>,
+    care: Arc<KeyCare>,
+    heard: Instant,
+    max_staleness: Duration,
+}
+
+impl Following {
+    /// Reads the whole feed into the memory of `service`.
+    ///
+    /// # Errors
+    /// [`Failure`] when the store is away.
+    pub async fn start(
+        service: Arc<Service>,
+        care: Arc<KeyCare>,
+        max_staleness: Duration,
+    ) -> Result<Self, Denial> {
+        let store = service.store()?.clone();
+        for session in store.unused_sessions().await? {
+            service.awaiting().expect(session);
+        }
+        let heard = Instant::now();
+        let mut following = Self { service, store, cursor: None, care, heard, max_staleness };
+        while following.step().await? > 0 {}
+        Ok(following)
+    }
+
+    /// Follows until `stop` says so. Never gives up: a store that is away is asked again.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let looked = timeout(PATIENCE, self.step()).await;
+            self.judge(looked.unwrap_or(Err(StoreError::Silent)));
+            let pause = async {
+                tokio::select! {
+                    () = sleep(PAUSE) => {}
+                    used = self.service.awaiting().first_uses() => self.report(&used).await,
+                }
+            };
+            tokio::select! {
+                () = pause => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    /// Reads what is new; gives how many entries there were.
+    async fn step(&mut self) -> Result<usize, StoreError> {
+        let Some(entries) = self.store.facts_after(self.cursor.as_ref()).await? else {
+            // The row we stood on is gone: the store was replaced. Facts merge by maximum, so
+            // reading all of them again forgets nothing that was heard before.
+            tracing::warn!(
+                "the feed is not the one followed so far; reading it again from the start"
+            );
+            self.cursor = None;
+            return Ok(1);
+        };
+        let count = entries.len();
+        for entry in entries {
+            match entry.fact {
+                Fact::Key { id, state } => self.care.learn(id, state),
+                fact => self.service.heard(Some(&fact)),
+            }
+            self.cursor = Some(entry.cursor);
+        }
+        Ok(count)
+    }
+
+    fn judge(&mut self, looked: Result<usize, StoreError>) {
+        match looked {
+            Ok(_) => {
+                if self.service.is_stale() {
+                    tracing::info!("the feed is heard again");
+                }
+                self.heard = Instant::now();
+                self.service.set_stale(false);
+            }
+            Err(error) => {
+                let silent = self.heard.elapsed();
+                tracing::warn!(%error, silent_ms = silent.as_millis(), "cannot follow the feed");
+                if silent > self.max_staleness {
+                    self.service.set_stale(true);
+                }
+            }
+        }
+    }
+
+    /// Tells the store which sessions have been used for the first time.
+    async fn report(&self, used: &[crate::token::SessionId]) {
+        for session in used {
+            if let Err(error) = self.store.use_session(*session).await {
+                // It is marked in memory; the store keeps it as unused, and asks again at the next
+                // start, for no longer than a login token lives.
+                tracing::warn!(%error, %session, "cannot write that a session was used");
+            }
+        }
+    }
+}
+
+impl Service {
+    /// Whether logins can be served here: the store answers and there is a key to mint with.
+    pub async fn can_issue(&self) -> Result<(), Failure> {
+        let store = self.store()?;
+        self.ring().minting_id().ok_or(Failure::NoMintingKey)?;
+        let answers = timeout(PATIENCE, store.read()).await;
+        answers.map_err(|_| Failure::Stale)?.map(|_| ()).map_err(Failure::from)
+    }
+}

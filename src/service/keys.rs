@@ -1,0 +1,266 @@
+//! The care of keys: from files to a ring, and which of them mints.
+//!
+//! Files are picked up while the node runs. A new key verifies at once; the newest key that every
+//! live node holds is the one that mints, so a rotation logs nobody out. A file that vanishes or
+//! cannot be read never takes a key out of a running ring. This file refuses to know what a key
+//! file looks like.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
+
+use super::Service;
+use crate::keyfile::{self, Held, KeyFile, KeyFileError, Snapshot};
+use crate::keyring::{Keyring, KeyringError};
+use crate::revocations::{Fact, KeyState};
+use crate::store::{Node, Store, StoreError};
+use crate::time::Timestamp;
+use crate::token::{KeyId, Keys, Subkey};
+
+/// How often files are looked at and this node's heartbeat is written.
+const POLL: Duration = Duration::from_secs(5);
+
+/// Why the keys could not be taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyCareError {
+    /// A file is not as it must be.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// Two keys cannot be in one ring.
+    #[error(transparent)]
+    Ring(#[from] KeyringError),
+    /// The store is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There was a key and there is none now.
+    #[error(
+        "no key in {0}, but this database has had one: put the key file back (from a backup or \
+         another node); only if it is lost for good, `amaretti keys new --replace-lost` makes \
+         another and every token there is dies"
+    )]
+    Lost(PathBuf),
+    /// There is no key, and no store to say whether there ever was.
+    #[error("no key in {0}: export one with `amaretti keys export` on a node that has it")]
+    None(PathBuf),
+}
+
+/// Looks after the keys of one node.
+pub struct KeyCare {
+    folder: PathBuf,
+    node: String,
+    known: Mutex<Known>,
+    look_now: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    created: BTreeMap<KeyId, Timestamp>,
+    announced: Vec<KeyId>,
+    retired: Vec<KeyId>,
+    seen: Option<Snapshot>,
+}
+
+/// Makes a key for a store, writes its file and remembers that there was one.
+///
+/// # Errors
+/// [`KeyCareError`] when the file or the row cannot be written. The file is written first: between
+/// the two a crash leaves a key that the next start takes in.
+pub async fn make_key(
+    store: &Store,
+    folder: &Path,
+    now: Timestamp,
+) -> Result<(KeyId, PathBuf), KeyCareError> {
+    let existing: Vec<_> = keyfile::read_folder(folder)?.iter().map(|file| file.id).collect();
+    let key = keyfile::new_key(&existing)?;
+    let path = keyfile::write(folder, &key, store.id(), now)?;
+    let mut tx = store.begin().await?;
+    tx.remember_key().await?;
+    tx.commit().await?;
+    Ok((key.id(), path))
+}
+
+impl KeyCare {
+    /// Looks after the keys in `folder` for the node of this name.
+    #[must_use]
+    pub fn new(folder: PathBuf, node: String) -> Self {
+        Self { folder, node, known: Mutex::default(), look_now: Notify::new() }
+    }
+
+    /// Learns of a key's announcement or retirement from the feed.
+    pub fn learn(&self, id: KeyId, state: KeyState) {
+        self.with_known(|known| {
+            let list = match state {
+                KeyState::Announced => &mut known.announced,
+                KeyState::Retired => &mut known.retired,
+            };
+            if !list.contains(&id) {
+                list.push(id);
+                self.look_now.notify_one();
+            }
+        });
+    }
+
+    /// Looks at the files again soon.
+    pub fn look(&self) {
+        self.with_known(|known| known.seen = None);
+        self.look_now.notify_one();
+    }
+
+    /// Takes in the keys at the start: whatever is wrong with any of them is an error.
+    ///
+    /// # Errors
+    /// [`KeyCareError`], which says what to do.
+    pub async fn start(&self, service: &Service) -> Result<(), KeyCareError> {
+        let files = keyfile::read_folder(&self.folder)?;
+        match &service.store {
+            Some(store) => {
+                keyfile::check_store(&files, store.id())?;
+                if files.is_empty() {
+                    return Err(KeyCareError::Lost(self.folder.clone()));
+                }
+                let mut tx = store.begin().await?;
+                tx.remember_key().await?;
+                tx.commit().await?;
+            }
+            None if files.is_empty() => return Err(KeyCareError::None(self.folder.clone())),
+            None => {
+                let store = files.first().map(|file| file.store);
+                store.map_or(Ok(()), |store| keyfile::check_store(&files, store))?;
+            }
+        }
+        self.take_in(service, &files)?;
+        Ok(self.settle(service).await?)
+    }
+
+    /// Looks after the keys until `stop` says so.
+    pub async fn run(self: Arc<Self>, service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = sleep(POLL) => {}
+                () = self.look_now.notified() => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+            self.pick_up(&service);
+            if let Err(error) = self.settle(&service).await {
+                tracing::warn!(%error, "cannot tell the store which keys are held here");
+            }
+        }
+        if let Some(store) = &service.store
+            && let Err(error) = store.forget_node(&self.node).await
+        {
+            tracing::warn!(%error, "cannot take this node off the list");
+        }
+    }
+
+    /// Reads the folder if it has changed; whatever is wrong is said in the log and changes nothing.
+    fn pick_up(&self, service: &Service) {
+        let seen = Snapshot::take(&self.folder).ok();
+        if seen.is_some() && self.with_known(|known| known.seen == seen) {
+            return;
+        }
+        let store = service.store.as_ref().map(Store::id);
+        let files = keyfile::read_folder(&self.folder).and_then(|files| {
+            store.map_or(Ok(()), |store| keyfile::check_store(&files, store)).map(|()| files)
+        });
+        let taken = files.map_err(KeyCareError::from).and_then(|files| {
+            let missing = service
+                .ring()
+                .ids()
+                .into_iter()
+                .filter(|id| files.iter().all(|file| file.id != *id));
+            for id in missing {
+                tracing::warn!(key = %id, "the file of a key in use is gone; the key stays in use");
+            }
+            self.take_in(service, &files)
+        });
+        match taken {
+            Ok(()) => self.with_known(|known| known.seen = seen),
+            Err(error) => tracing::warn!(%error, "keys were not picked up"),
+        }
+    }
+
+    /// Builds the ring anew from what is held and what lies in the folder.
+    fn take_in(&self, service: &Service, files: &[KeyFile]) -> Result<(), KeyCareError> {
+        let old = service.ring();
+        let (retired, announced) =
+            self.with_known(|known| (known.retired.clone(), known.announced.clone()));
+        let mut ring = old.successor(retired);
+        ring.announce(announced);
+        for file in files {
+            match &file.held {
+                Held::Key(_) if ring.holds_whole(file.id) => {}
+                Held::Key(key) => ring.hold(key)?,
+                Held::Subkey(subkey) if ring.find(file.id, subkey.kind()).is_ok() => {}
+                Held::Subkey(subkey) => {
+                    let (kind, id) = (subkey.kind(), subkey.key_id());
+                    ring.hold_subkey(Subkey::from_bytes(kind, id, subkey.expose()))?;
+                }
+            }
+            self.with_known(|known| known.created.insert(file.id, file.created));
+        }
+        if let Some(id) = old.minting_id() {
+            // Retired meanwhile, perhaps; then `settle` finds another.
+            let _kept = ring.mint_with(id);
+        }
+        service.ring.store(Arc::new(ring));
+        Ok(())
+    }
+
+    /// Tells the store what is held here, and lets the newest key mint that every live node holds.
+    async fn settle(&self, service: &Service) -> Result<(), StoreError> {
+        let Some(store) = &service.store else { return Ok(()) };
+        let ring = service.ring();
+        let (name, seen_at) = (self.node.clone(), service.now());
+        store.heartbeat(&Node { name, seen_at, keys: ring.ids() }).await?;
+        self.announce(store, &ring).await?;
+        let nodes = store.live_nodes(seen_at).await?;
+        let everywhere = |id: &KeyId| nodes.iter().all(|node| node.keys.contains(id));
+        let created = self.with_known(|known| known.created.clone());
+        let newest = |id: &KeyId| (created.get(id).copied(), *id);
+        let able = ring.ids().into_iter().filter(|id| ring.holds_whole(*id));
+        let chosen = able.clone().filter(everywhere).max_by_key(newest);
+        // With no key in common, what minted goes on; with nothing minting, the newest begins.
+        let chosen = chosen.or(ring.minting_id()).or_else(|| able.max_by_key(newest));
+        if chosen != ring.minting_id() && chosen.is_some() {
+            self.mint_with(service, chosen);
+        }
+        Ok(())
+    }
+
+    fn mint_with(&self, service: &Service, chosen: Option<KeyId>) {
+        let old = service.ring();
+        let (retired, announced) =
+            self.with_known(|known| (known.retired.clone(), known.announced.clone()));
+        let mut ring = old.successor(retired);
+        ring.announce(announced);
+        if let Some(id) = chosen
+            && ring.mint_with(id).is_ok()
+        {
+            tracing::info!(key = %id, "tokens are minted with this key");
+            service.ring.store(Arc::new(ring));
+        }
+    }
+
+    /// Writes into the feed which keys there are, once a key.
+    async fn announce(&self, store: &Store, ring: &Keyring) -> Result<(), StoreError> {
+        for id in ring.ids() {
+            if !ring.holds_whole(id) || self.with_known(|known| known.announced.contains(&id)) {
+                continue;
+            }
+            let mut tx = store.begin().await?;
+            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id]).await?;
+            tx.commit().await?;
+            self.learn(id, KeyState::Announced);
+        }
+        Ok(())
+    }
+
+    fn with_known<T>(&self, act: impl FnOnce(&mut Known) -> T) -> T {
+        // Nobody panics while holding it; if somebody did, what is known is still right.
+        act(&mut self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}

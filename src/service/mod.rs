@@ -1,0 +1,205 @@
+//! What the program decides: who may come in, who logs in, what ends, which key mints.
+//!
+//! This floor knows tokens, facts and the store; it refuses to know HTTP and the command line.
+//! Everything that can go wrong is said by whose fault it is: the token's, the caller's, or ours.
+
+mod admit;
+mod feed;
+mod keys;
+mod login;
+mod password;
+mod session;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+
+pub use admit::Caller;
+pub use feed::Following;
+pub use keys::{KeyCare, KeyCareError, make_key};
+pub use login::{Credentials, Granted, Login, LoginToken};
+pub use password::{HashCost, Passwords};
+pub use session::Ended;
+
+use admit::Awaiting;
+
+use crate::ident::ServerName;
+use crate::keyring::Keyring;
+use crate::revocations::Revocations;
+use crate::store::{Store, StoreError};
+use crate::time::{Clock, Timestamp};
+use crate::token::{MintError, Refusal};
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Denial {
+    /// The token's fault.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The caller's fault.
+    #[error(transparent)]
+    Declined(#[from] Declined),
+    /// Our fault; never a verdict on anybody.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// What a caller asked for and does not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Declined {
+    /// The password is wrong or there is no such user; nobody is told which.
+    #[error("invalid username or password")]
+    WrongPassword,
+    /// The login token is wrong, expired, spent, or for another device.
+    #[error("invalid login token")]
+    WrongLoginToken,
+    /// A device id that cannot be one.
+    #[error("`device_id` must have 1 to 255 bytes and no control characters")]
+    BadDeviceId,
+}
+
+/// What is wrong with us.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The store is away or damaged.
+    #[error("{0}")]
+    Store(Box<StoreError>),
+    /// The feed has not been heard of for longer than `max_staleness`.
+    #[error("the feed of revocations is too old to judge by")]
+    Stale,
+    /// The token's key is announced by another node and not held here.
+    #[error("{0}")]
+    KeyNotHeld(Refusal),
+    /// Nothing can be minted: this node holds no whole key.
+    #[error("this node has no key to mint with")]
+    NoMintingKey,
+    /// This node only verifies.
+    #[error("this node has no store: it only verifies")]
+    NoStore,
+    /// This node hears of no logout and does not answer for tokens that live long.
+    #[error("this node has no feed: it does not answer for tokens that live longer than its limit")]
+    NoFeed,
+    /// Too many passwords are waiting to be hashed.
+    #[error("too many passwords are waiting to be checked")]
+    Busy,
+    /// The operating system has no randomness.
+    #[error("the operating system gives no randomness")]
+    Randomness,
+    /// A grant did not fit a token.
+    #[error("{0}")]
+    Mint(#[from] MintError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+impl From<StoreError> for Denial {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<MintError> for Denial {
+    fn from(error: MintError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// How long tokens live, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// The most an access token may live that would never expire; `None` for no bound.
+    pub access_cap: Option<u64>,
+    /// On a node without a feed, the longest remaining life of a token it answers for; `None` for
+    /// any.
+    pub no_feed_life: Option<u64>,
+}
+
+/// Everything one node knows and may do.
+pub struct Service {
+    server: ServerName,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    ring: ArcSwap<Keyring>,
+    facts: Revocations,
+    /// `None` on a node that only verifies.
+    store: Option<Store>,
+    passwords: Passwords,
+    awaiting: Awaiting,
+    stale: AtomicBool,
+}
+
+impl Service {
+    /// A node with a store. It has heard nothing yet: see [`Following::start`].
+    #[must_use]
+    pub fn new(
+        server: ServerName,
+        store: Option<Store>,
+        passwords: Passwords,
+        policy: Policy,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            server,
+            clock,
+            policy,
+            ring: ArcSwap::default(),
+            facts: Revocations::default(),
+            store,
+            passwords,
+            awaiting: Awaiting::default(),
+            stale: AtomicBool::new(false),
+        }
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The name of the homeserver whose users these are.
+    #[must_use]
+    pub fn server(&self) -> &ServerName {
+        &self.server
+    }
+
+    /// The ring of keys as it is now.
+    #[must_use]
+    pub fn ring(&self) -> Arc<Keyring> {
+        self.ring.load_full()
+    }
+
+    /// Whether tokens can be verified here: there are keys and the feed is fresh.
+    #[must_use]
+    pub fn can_verify(&self) -> bool {
+        !self.is_stale() && !self.ring.load().ids().is_empty()
+    }
+
+    /// Whether this node has a store whose feed it follows.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// How many password hashes this process has computed.
+    #[must_use]
+    pub fn hashes(&self) -> u64 {
+        self.passwords.hashes()
+    }
+
+    fn store(&self) -> Result<&Store, Failure> {
+        self.store.as_ref().ok_or(Failure::NoStore)
+    }
+}
+
+/// Bytes from the operating system's source of randomness.
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| Failure::Randomness)?;
+    Ok(bytes)
+}

@@ -1,0 +1,142 @@
+//! Ending sessions: one, a device's, a user's.
+//!
+//! A revocation is answered after the commit; in this process it counts from the same moment on.
+//! This file refuses to know who asked on which face.
+
+use super::{Caller, Denial, Service};
+use crate::revocations::Fact;
+use crate::store::{Device, Tx};
+use crate::time::Timestamp;
+use crate::token::SessionId;
+
+/// What was ended, and from when on.
+#[derive(Debug)]
+pub struct Ended {
+    /// Whose.
+    pub user_id: String,
+    /// The tick of the ending: sessions that began before it are dead.
+    pub from: Timestamp,
+    /// How many devices went with it.
+    pub devices: u64,
+}
+
+impl Service {
+    /// Ends the caller's session and, if it has one, its device.
+    ///
+    /// # Errors
+    /// [`crate::token::Refusal::Ended`] when it has ended already; [`super::Failure`] when the store is away, and then
+    /// nothing has happened.
+    pub async fn logout(&self, caller: &Caller) -> Result<(), Denial> {
+        let mut tx = self.judged(caller).await?;
+        let fact = match &caller.device_id {
+            Some(device) => {
+                let from = self.tick(&mut tx, caller).await?;
+                tx.delete_devices(&caller.user_id, Some(device)).await?;
+                let (user, device) = (caller.user_id.as_str().into(), device.as_str().into());
+                Fact::Device { user, device, from }
+            }
+            None => Fact::Session { user: caller.user_id.as_str().into(), session: caller.session },
+        };
+        self.end(tx, &fact).await
+    }
+
+    /// Ends every session of the caller's user.
+    ///
+    /// # Errors
+    /// As [`Self::logout`].
+    pub async fn logout_all(&self, caller: &Caller) -> Result<(), Denial> {
+        let mut tx = self.judged(caller).await?;
+        let from = self.tick(&mut tx, caller).await?;
+        tx.delete_devices(&caller.user_id, None).await?;
+        let fact = Fact::User { user: caller.user_id.as_str().into(), from, exempt: None };
+        self.end(tx, &fact).await
+    }
+
+    /// Ends every session of a user, by an operator's hand; `None` when there is no such user.
+    ///
+    /// # Errors
+    /// [`super::Failure`] when the store is away, and then nothing has happened.
+    pub async fn end_sessions_of(&self, user_id: &str) -> Result<Option<Ended>, Denial> {
+        let tx = self.store()?.begin().await?;
+        self.end_all(tx, user_id).await
+    }
+
+    async fn end_all(&self, mut tx: Tx, user_id: &str) -> Result<Option<Ended>, Denial> {
+        let Some(from) = tx.tick(user_id, self.now()).await? else { return Ok(None) };
+        let devices = tx.delete_devices(user_id, None).await?;
+        self.end(tx, &Fact::User { user: user_id.into(), from, exempt: None }).await?;
+        Ok(Some(Ended { user_id: user_id.to_owned(), from, devices }))
+    }
+
+    /// Gives a user another password hash and ends every session, by an operator's hand; `None`
+    /// when there is no such user.
+    ///
+    /// # Errors
+    /// [`super::Failure`] when the store is away, and then nothing has happened.
+    pub async fn replace_password(
+        &self,
+        user_id: &str,
+        hash: &str,
+    ) -> Result<Option<Ended>, Denial> {
+        let mut tx = self.store()?.begin().await?;
+        if !tx.set_password_hash(user_id, hash).await? {
+            return Ok(None);
+        }
+        self.end_all(tx, user_id).await
+    }
+
+    /// Ends one session, by an operator's hand, and takes its device away if it lives on one.
+    ///
+    /// # Errors
+    /// [`super::Failure`] when the store is away, and then nothing has happened.
+    pub async fn end_session(&self, user_id: &str, session: SessionId) -> Result<Ended, Denial> {
+        let mut tx = self.store()?.begin().await?;
+        let device = tx.device_of(session).await?.filter(|device| device.user_id == user_id);
+        let devices = match &device {
+            Some(device) => tx.delete_devices(user_id, Some(&device.device_id)).await?,
+            None => 0,
+        };
+        self.end(tx, &Fact::Session { user: user_id.into(), session }).await?;
+        let from = session.beginning().plus(1);
+        Ok(Ended { user_id: user_id.to_owned(), from, devices })
+    }
+
+    /// The device that a session lives on.
+    ///
+    /// # Errors
+    /// [`super::Failure`] when the store is away.
+    pub async fn device_of(&self, session: SessionId) -> Result<Option<Device>, Denial> {
+        Ok(self.store()?.read().await?.device_of(session).await?)
+    }
+
+    /// A transaction in which the caller's session lives.
+    async fn judged(&self, caller: &Caller) -> Result<Tx, Denial> {
+        let mut tx = self.store()?.begin().await?;
+        let facts = tx.facts_about(&caller.user_id).await?;
+        caller.judge(&facts)?;
+        Ok(tx)
+    }
+
+    /// The user's next tick; an account-less user, whose token was minted offline, has none, and
+    /// is ended by the clock.
+    async fn tick(&self, tx: &mut Tx, caller: &Caller) -> Result<Timestamp, Denial> {
+        // A token minted offline by a clock that is ahead began after everything else here: the
+        // ending has to lie behind it all the same.
+        let after = self.now().max(caller.session.beginning().plus(1));
+        Ok(tx.tick(&caller.user_id, after).await?.unwrap_or(after))
+    }
+
+    async fn end(&self, mut tx: Tx, fact: &Fact) -> Result<(), Denial> {
+        tx.append(fact, None, &self.ring().ids()).await?;
+        tx.commit().await?;
+        self.heard(Some(fact));
+        Ok(())
+    }
+
+    /// Takes a committed fact into memory at once; the follower will bring it again.
+    pub(super) fn heard(&self, fact: Option<&Fact>) {
+        if let Some(fact) = fact {
+            self.facts.append(fact);
+        }
+    }
+}
