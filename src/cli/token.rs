@@ -193,7 +193,10 @@ impl Mint {
 
     fn ends_at(&self, config: &Config, now: Timestamp) -> Result<Option<Timestamp>, Trouble> {
         let life = match (self.expires.as_deref(), self.kind) {
-            (Some("never"), _) => return Ok(None),
+            (Some("never"), Kind::Access | Kind::Refresh) => return Ok(None),
+            (Some("never"), kind) => {
+                return Err(Trouble::new(format!("a token of kind {kind} has to expire")));
+            }
             (Some(text), _) => parse_duration(text)?,
             (None, Kind::Login) => config.login_token_lifetime.get(),
             (None, _) => config.access_token_lifetime.get(),

@@ -63,7 +63,8 @@ pub(super) fn variables<N: Into<OsString>, V: Into<OsString>>(
     let mut written = Vec::new();
     let mut file = None;
     for (name, value) in environment {
-        let (name, value) = (name.into().to_string_lossy().into_owned(), value.into());
+        let (name, value) = (name.into(), value.into());
+        let name = name.to_string_lossy().escape_debug().to_string();
         let text = value.to_string_lossy().into_owned();
         if !name.starts_with(PREFIX) || text.is_empty() {
             continue;

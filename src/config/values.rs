@@ -84,8 +84,8 @@ pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Erro
 pub(super) fn log_filter<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = text(from)?;
     let is_bare = |part: &&str| !part.contains(['=', '[', ']', '{', '}', '"']);
-    let bare = text.split(',').filter(is_bare);
-    let levels = bare.into_iter().all(|word| word.parse::<LevelFilter>().is_ok());
+    let mut bare = text.split(',').filter(is_bare);
+    let levels = bare.all(|word| word.parse::<LevelFilter>().is_ok());
     match EnvFilter::builder().parse(&text) {
         Ok(_) if levels && !text.is_empty() => Ok(text),
         Ok(_) | Err(_) => Err(Error::custom(

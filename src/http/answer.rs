@@ -166,7 +166,7 @@ fn declined_answer(declined: Declined) -> Answer {
         Declined::WrongPassword => {
             Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "Invalid username or password")
         }
-        Declined::WrongLoginToken => {
+        Declined::WrongLoginToken(_) => {
             Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "Invalid login token")
         }
         Declined::BadDeviceId => {

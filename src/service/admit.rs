@@ -104,7 +104,8 @@ impl Caller {
 /// token is given the same session again.
 #[derive(Default)]
 pub(super) struct Awaiting {
-    sessions: HashMap<SessionId, ()>,
+    /// Until when a repetition could come.
+    sessions: HashMap<SessionId, Timestamp>,
     /// What the hot path looks at: nearly always 0.
     count: AtomicUsize,
     used: std::sync::Mutex<Vec<SessionId>>,
@@ -112,8 +113,12 @@ pub(super) struct Awaiting {
 }
 
 impl Awaiting {
-    pub(super) fn expect(&self, session: SessionId) {
-        if self.sessions.pin().insert(session, ()).is_none() {
+    /// Waits for the first use of a session, and no longer for those nobody can repeat any more.
+    pub(super) fn expect(&self, session: SessionId, until: Timestamp, now: Timestamp) {
+        let sessions = self.sessions.pin();
+        let over = sessions.iter().filter(|(_, until)| **until <= now).map(|(session, _)| *session);
+        over.for_each(|session| self.forget(session));
+        if sessions.insert(session, until).is_none() {
             self.count.fetch_add(1, Relaxed);
         }
     }
@@ -133,7 +138,7 @@ impl Awaiting {
     /// Once a session; the one place of this file that locks, and nobody waits long for it.
     #[cold]
     fn first_use(&self, session: SessionId) {
-        if self.forget(session) {
+        if self.remove(session) {
             if let Ok(mut used) = self.used.lock() {
                 used.push(session);
             }
@@ -141,8 +146,13 @@ impl Awaiting {
         }
     }
 
-    /// Stops waiting for a session; `false` when nobody was.
-    pub(super) fn forget(&self, session: SessionId) -> bool {
+    /// Stops waiting for a session.
+    pub(super) fn forget(&self, session: SessionId) {
+        self.remove(session);
+    }
+
+    /// Whether the session was waited for; of many who ask at once one is told so.
+    fn remove(&self, session: SessionId) -> bool {
         let known = self.sessions.pin().remove(&session).is_some();
         if known {
             self.count.fetch_sub(1, Relaxed);

@@ -41,8 +41,8 @@ impl Following {
         max_staleness: Duration,
     ) -> Result<Self, Denial> {
         let store = service.store()?.clone();
-        for session in store.unused_sessions().await? {
-            service.awaiting().expect(session);
+        for (session, until) in store.unused_sessions().await? {
+            service.awaiting().expect(session, until, service.now());
         }
         let heard = Instant::now();
         let mut following = Self { service, store, cursor: None, care, heard, max_staleness };

@@ -4,16 +4,15 @@
 //! request was written.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Caller, Declined, Denial, Failure, Service, random};
+use super::begin::{Chosen, Granted};
+use super::{Caller, Declined, Denial, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
-use crate::revocations::{Fact, Revocations};
-use crate::store::{Claim, Claimed, Device, Tx};
+use crate::store::{Claim, Claimed, StoreError, Tx};
 use crate::time::Timestamp;
-use crate::token::{
-    AccountState, Caveat, Facts, Grant, Kind, Occasion, Refusal, Scratch, SessionId, Token,
-};
+use crate::token::{Bearer, Occasion, Refusal, Scratch, SessionId};
 
 /// Somebody who wants in.
 pub struct Login<'a> {
@@ -48,20 +47,22 @@ pub struct LoginToken<'a> {
     pub occasion: Occasion<'a>,
 }
 
-/// A session that has begun.
-pub struct Granted {
-    /// Whose.
-    pub user_id: String,
-    /// On which device.
-    pub device_id: String,
-    /// The name of the session.
-    pub session: SessionId,
-    /// When the token was minted.
-    pub issued_at: Timestamp,
-    /// The access token.
-    pub access_token: Token,
-    /// How long it lives, in milliseconds; `None` for as long as the session.
-    pub expires_in_ms: Option<u64>,
+/// A login token that holds, as the claim remembers it.
+struct Spent {
+    caller: Caller,
+    /// Of the token as it was minted: one that its holder has shortened spends all of it.
+    expires_at: Timestamp,
+    /// A digest of the very text that was presented.
+    spelling: String,
+}
+
+impl Spent {
+    fn of(bearer: &Bearer<'_>, text: &str) -> Self {
+        let expires_at = bearer.identifier().expires_at.unwrap_or(Timestamp::MAX);
+        let digest = Sha256::digest(text);
+        let spelling = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Self { caller: Caller::of(bearer), expires_at, spelling }
+    }
 }
 
 /// What a repeated login is given again.
@@ -70,6 +71,8 @@ struct Begun {
     session: String,
     device_id: String,
     issued_at: u64,
+    /// A digest of the very text that was presented.
+    spelling: String,
 }
 
 impl Service {
@@ -111,8 +114,9 @@ impl Service {
             // It was changed while we were hashing.
             return Err(Declined::WrongPassword.into());
         }
-        let beginning =
-            self.begin(&mut tx, &user_id, login, Chosen::freely(login.device_id), &[]).await?;
+        let beginning = self
+            .begin(&mut tx, &user_id, login.display_name, Chosen::freely(login.device_id), &[])
+            .await?;
         let (granted, fact) = beginning;
         tx.commit().await?;
         self.heard(fact.as_ref());
@@ -128,38 +132,53 @@ impl Service {
         let mut scratch = Scratch::new();
         let bearer = match self.admit(token.text, &mut scratch, &token.occasion) {
             Ok(bearer) => bearer,
-            Err(Denial::Refused(_)) => return Err(Declined::WrongLoginToken.into()),
+            Err(Denial::Refused(refusal)) => return Err(refused(refusal)),
             Err(denial) => return Err(denial),
         };
-        let caller = Caller::of(&bearer);
-        let carried: Vec<_> = bearer.appended().collect();
+        let spent = Spent::of(&bearer, token.text);
         let named = bearer.device_id().map(DeviceId::as_str);
+        let carried: Vec<_> = bearer.appended().collect();
         let chosen = Chosen::by_token(login.device_id, named, !carried.is_empty())?;
+        let claim = Claim {
+            name: &format!("login:{}", spent.caller.session),
+            proofs: &proofs(token.txn_id, login.device_id),
+            expires_at: spent.expires_at,
+        };
 
         let mut tx = store.begin().await?;
-        caller.judge(&tx.facts_about(&caller.user_id).await?).map_err(wrong_token)?;
-        let claim = Claim {
-            name: &format!("login:{}", caller.session),
-            proofs: &proofs(token.txn_id, login.device_id),
-            expires_at: bearer.ends_at().unwrap_or(Timestamp::MAX),
-        };
-        let begun = match tx.claim(&claim, self.now()).await? {
-            Claimed::Never => return Err(Declined::WrongLoginToken.into()),
-            Claimed::Before(result) => {
-                return self.again(&mut tx, &caller, &result, &carried).await;
-            }
-            Claimed::Now => self.begin(&mut tx, &caller.user_id, login, chosen, &carried).await,
-        };
+        spent.caller.judge(&tx.facts_about(&spent.caller.user_id).await?).map_err(refused)?;
+        match tx.claim(&claim, self.now()).await? {
+            Claimed::Never => Err(wrong(LoginTokenFault::Spent)),
+            Claimed::Before(result) => self.again(&mut tx, &spent, &result, &carried).await,
+            Claimed::Now => self.spend(tx, login, &claim, &spent, chosen, &carried).await,
+        }
+    }
+
+    /// Begins the session that a login token is claimed for.
+    async fn spend(
+        &self,
+        mut tx: Tx,
+        login: &Login<'_>,
+        claim: &Claim<'_>,
+        spent: &Spent,
+        chosen: Chosen<'_>,
+        carried: &[&str],
+    ) -> Result<Granted, Denial> {
+        let user_id = &spent.caller.user_id;
+        let begun = self.begin(&mut tx, user_id, login.display_name, chosen, carried).await;
         let (granted, fact) = begun.map_err(|denial| match denial {
-            Denial::Declined(_) => wrong_token(denial),
+            Denial::Declined(Declined::WrongPassword) => wrong(LoginTokenFault::NoUser),
             denial => denial,
         })?;
-        let result = granted.remember();
-        tx.finish_claim(claim.name, granted.session, &result).await?;
+        let session = granted.session;
+        tx.finish_claim(claim.name, session, &remember(&granted, &spent.spelling)).await?;
         if !claim.proofs.is_empty() {
-            self.awaiting().expect(granted.session);
+            self.awaiting().expect(session, claim.expires_at, self.now());
         }
-        tx.commit().await?;
+        if let Err(error) = tx.commit().await {
+            self.awaiting().forget(session);
+            return Err(error.into());
+        }
         self.heard(fact.as_ref());
         Ok(granted)
     }
@@ -169,98 +188,27 @@ impl Service {
     async fn again(
         &self,
         tx: &mut Tx,
-        caller: &Caller,
+        spent: &Spent,
         result: &str,
         carried: &[&str],
     ) -> Result<Granted, Denial> {
-        let begun: Begun = serde_json::from_str(result)
-            .map_err(|_| Failure::from(crate::store::StoreError::Damaged("claims")))?;
-        let session = SessionId::parse(&begun.session).ok_or(Declined::WrongLoginToken)?;
-        let user_id = caller.user_id.clone();
+        let begun: Begun =
+            serde_json::from_str(result).map_err(|_| StoreError::Damaged("claims"))?;
+        if begun.spelling != spent.spelling {
+            // Narrowed or widened by what its holder appended: not the token that was spent, and
+            // its holder may be somebody else.
+            return Err(wrong(LoginTokenFault::Spent));
+        }
+        let session = SessionId::parse(&begun.session).ok_or(wrong(LoginTokenFault::Spent))?;
+        let user_id = spent.caller.user_id.clone();
         let device_id = Some(begun.device_id.clone());
         let again = Caller { user_id, device_id, session };
-        again.judge(&tx.facts_about(&again.user_id).await?).map_err(wrong_token)?;
+        again.judge(&tx.facts_about(&again.user_id).await?).map_err(refused)?;
         if !self.awaiting().is_unused(session) {
-            return Err(Declined::WrongLoginToken.into());
+            return Err(wrong(LoginTokenFault::Spent));
         }
         let issued_at = Timestamp::from_millis(begun.issued_at);
         self.grant(again.user_id, begun.device_id, session, issued_at, carried)
-    }
-
-    /// Begins a session inside a transaction; also gives the fact that ends earlier sessions of a
-    /// device that was chosen.
-    async fn begin(
-        &self,
-        tx: &mut Tx,
-        user_id: &str,
-        login: &Login<'_>,
-        chosen: Chosen<'_>,
-        carried: &[&str],
-    ) -> Result<(Granted, Option<Fact>), Denial> {
-        self.may_begin(user_id, &tx.facts_about(user_id).await?)?;
-        let now = self.now();
-        let tick = tx.tick(user_id, now).await?.ok_or(Declined::WrongPassword)?;
-        let session = SessionId::new(tick, random()?);
-        let device_id = match chosen {
-            Chosen::New => new_device_id()?,
-            Chosen::Unknown(id) if tx.device(user_id, id).await?.is_some() => {
-                return Err(Declined::WrongLoginToken.into());
-            }
-            Chosen::Unknown(id) | Chosen::Any(id) => id.to_owned(),
-        };
-        let granted = self.grant(user_id.to_owned(), device_id, session, now, carried)?;
-        let device = Device {
-            user_id: user_id.to_owned(),
-            device_id: granted.device_id.clone(),
-            session,
-            display_name: login.display_name.map(shortened),
-            created_at: now,
-        };
-        tx.put_device(&device).await?;
-        if matches!(chosen, Chosen::New) {
-            return Ok((granted, None));
-        }
-        let (user, device) = (user_id.into(), granted.device_id.as_str().into());
-        let fact = Fact::Device { user, device, from: tick };
-        tx.append(&fact, None, &self.ring().ids()).await?;
-        Ok((granted, Some(fact)))
-    }
-
-    fn may_begin(&self, user_id: &str, facts: &Revocations) -> Result<(), Denial> {
-        // A session that has not begun yet is ended by nothing but the state of its account.
-        let session = SessionId::new(Timestamp::MAX, [0; 10]);
-        let user = UserId::parse(user_id).map_err(|_| Declined::WrongPassword)?;
-        let account = facts.standing(user, None, session).map_err(|_| Declined::WrongPassword)?;
-        let locked = account.state == AccountState::Locked;
-        if locked { Err(Refusal::Locked.into()) } else { Ok(()) }
-    }
-
-    fn grant(
-        &self,
-        user_id: String,
-        device_id: String,
-        session: SessionId,
-        issued_at: Timestamp,
-        carried: &[&str],
-    ) -> Result<Granted, Denial> {
-        let ring = self.ring();
-        let subkey = ring.minting(Kind::Access).ok_or(Failure::NoMintingKey)?;
-        let expires_at = self.policy.access_cap.map(|life| issued_at.plus(life));
-        let grant = Grant {
-            kind: Kind::Access,
-            user: UserId::parse(&user_id).map_err(|_| Declined::WrongPassword)?,
-            device: Some(DeviceId::parse(&device_id).map_err(|_| Declined::BadDeviceId)?),
-            guest: false,
-            session,
-            generation: 0,
-            issued_at,
-            expires_at,
-            carried,
-        };
-        let access_token = grant.mint(subkey)?;
-        let ends_at = carried.iter().filter_map(|text| time_caveat(text)).chain(expires_at).min();
-        let expires_in_ms = ends_at.map(|end| end.millis().saturating_sub(self.now().millis()));
-        Ok(Granted { user_id, device_id, session, issued_at, access_token, expires_in_ms })
     }
 
     /// The user id that somebody typed: a whole one of this server, or a localpart.
@@ -277,51 +225,22 @@ impl Service {
     }
 }
 
-impl Granted {
-    fn remember(&self) -> String {
-        let begun = Begun {
-            session: self.session.to_string(),
-            device_id: self.device_id.clone(),
-            issued_at: self.issued_at.millis(),
-        };
-        serde_json::to_string(&begun).unwrap_or_default()
-    }
+fn remember(granted: &Granted, spelling: &str) -> String {
+    let begun = Begun {
+        session: granted.session.to_string(),
+        device_id: granted.device_id.clone(),
+        issued_at: granted.issued_at.millis(),
+        spelling: spelling.to_owned(),
+    };
+    serde_json::to_string(&begun).unwrap_or_default()
 }
 
-/// On which device a session is to begin.
-#[derive(Clone, Copy)]
-enum Chosen<'a> {
-    /// One with an id of ours.
-    New,
-    /// This one, if the user has it not yet.
-    Unknown(&'a str),
-    /// This one; its earlier sessions end.
-    Any(&'a str),
+pub(super) fn wrong(fault: LoginTokenFault) -> Denial {
+    Declined::WrongLoginToken(fault).into()
 }
 
-impl<'a> Chosen<'a> {
-    fn freely(device_id: Option<&'a str>) -> Self {
-        device_id.map_or(Self::New, Self::Any)
-    }
-
-    /// A token that names a device is for that one. A narrowed token makes a new device: it was
-    /// handed to somebody who shall not end what its owner has.
-    fn by_token(
-        asked: Option<&'a str>,
-        named: Option<&'a str>,
-        narrowed: bool,
-    ) -> Result<Self, Declined> {
-        match (named, asked) {
-            (Some(named), Some(asked)) if named != asked => Err(Declined::WrongLoginToken),
-            (Some(named), _) => Ok(Self::Any(named)),
-            (None, Some(asked)) if narrowed => Ok(Self::Unknown(asked)),
-            (None, asked) => Ok(Self::freely(asked)),
-        }
-    }
-}
-
-fn wrong_token<E>(_: E) -> Denial {
-    Declined::WrongLoginToken.into()
+fn refused(refusal: Refusal) -> Denial {
+    wrong(LoginTokenFault::Refused(refusal))
 }
 
 /// What a repetition of this login may prove itself by. Nothing never equals nothing.
@@ -331,23 +250,4 @@ fn proofs(txn_id: Option<&str>, device_id: Option<&str>) -> Vec<String> {
         Some(format!("{sort} {value}"))
     };
     [proof("txn_id", txn_id), proof("device_id", device_id)].into_iter().flatten().collect()
-}
-
-fn time_caveat(text: &str) -> Option<Timestamp> {
-    match Caveat::read(text) {
-        Ok(Caveat::Time(end)) => Some(end),
-        _ => None,
-    }
-}
-
-/// Ten letters, as device ids usually look: 47 random bits, and a clash ends only a session of the
-/// same user.
-fn new_device_id() -> Result<String, Failure> {
-    let letters = random::<10>()?.map(|byte| char::from(b'A' + byte % 26));
-    Ok(letters.iter().collect())
-}
-
-/// At most 100 characters: what Synapse keeps of a display name.
-fn shortened(name: &str) -> String {
-    name.chars().take(100).collect()
 }

@@ -4,6 +4,7 @@
 //! Everything that can go wrong is said by whose fault it is: the token's, the caller's, or ours.
 
 mod admit;
+mod begin;
 mod feed;
 mod keys;
 mod login;
@@ -16,9 +17,10 @@ use std::sync::atomic::AtomicBool;
 use arc_swap::ArcSwap;
 
 pub use admit::Caller;
+pub use begin::Granted;
 pub use feed::Following;
 pub use keys::{KeyCare, KeyCareError, make_key};
-pub use login::{Credentials, Granted, Login, LoginToken};
+pub use login::{Credentials, Login, LoginToken};
 pub use password::{HashCost, Passwords};
 pub use session::Ended;
 
@@ -51,12 +53,32 @@ pub enum Declined {
     /// The password is wrong or there is no such user; nobody is told which.
     #[error("invalid username or password")]
     WrongPassword,
-    /// The login token is wrong, expired, spent, or for another device.
-    #[error("invalid login token")]
-    WrongLoginToken,
+    /// The login token will not do; clients are not told why.
+    #[error("invalid login token: {0}")]
+    WrongLoginToken(LoginTokenFault),
     /// A device id that cannot be one.
     #[error("`device_id` must have 1 to 255 bytes and no control characters")]
     BadDeviceId,
+}
+
+/// Why a login token will not do, for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginTokenFault {
+    /// It does not hold or clear.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// Somebody has logged in with it.
+    #[error("it has been spent")]
+    Spent,
+    /// It names one device and the client another.
+    #[error("it is for another device")]
+    OtherDevice,
+    /// It is narrowed and would take over a device that exists.
+    #[error("it is narrowed and would take over an existing device")]
+    TakesOver,
+    /// There is no such user here.
+    #[error("there is no such user")]
+    NoUser,
 }
 
 /// What is wrong with us.

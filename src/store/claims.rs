@@ -4,7 +4,7 @@
 //! again. This file refuses to know what is claimed and what the result says.
 
 use super::engine::{Arg, Row, Tx};
-use super::users::number;
+use super::users::{instant, number};
 use super::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::SessionId;
@@ -34,15 +34,17 @@ pub enum Claimed {
 const KEPT: u64 = 3_600_000;
 
 impl Store {
-    /// The sessions that came of claims and have not been used yet.
+    /// The sessions that came of claims and have not been used yet, and when the claims expire.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
-    pub async fn unused_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        const SQL: &str = "SELECT session FROM claims WHERE state = 'done'";
+    pub async fn unused_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
+        const SQL: &str = "SELECT session, expires_at FROM claims WHERE state = 'done'";
         let rows = self.read().await?.rows(SQL, &[]).await?;
-        let session =
-            |row: &Row| SessionId::parse(&row.text(0)?).ok_or(StoreError::Damaged("claims"));
+        let session = |row: &Row| {
+            let session = SessionId::parse(&row.text(0)?).ok_or(StoreError::Damaged("claims"))?;
+            Ok((session, instant(row.int(1)?)))
+        };
         rows.iter().map(session).collect()
     }
 
