@@ -192,6 +192,9 @@ impl Record {
             Fact::User { from, exempt, .. } => {
                 if *from > self.from {
                     (self.from, self.exempt) = (*from, *exempt);
+                } else if *from == self.from && *exempt != self.exempt {
+                    // A store that lost a tick gave it twice: none is spared but by both.
+                    self.exempt = None;
                 }
                 self.clear_from = self.clear_from.max(*from);
             }

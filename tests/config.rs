@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use amaretti::config::{
-    Bytes, Config, ConfigError, DurationError, LogFormat, Millis, Origin, Overrides, SizeError,
-    parse_duration, parse_size,
+    Bytes, Config, ConfigError, DurationError, Life, LogFormat, Millis, Origin, Overrides,
+    SizeError, parse_duration, parse_size,
 };
 use proptest::prelude::*;
 
@@ -52,7 +52,7 @@ fn without_any_configuration_a_node_has_its_defaults() {
     assert_eq!(config.login_token_lifetime, Millis::new(120_000));
     assert!(config.query_token);
     assert_eq!(config.max_staleness, Millis::new(300_000));
-    assert_eq!(config.no_feed_lifetime, Millis::new(300_000));
+    assert_eq!(config.no_feed_lifetime, Life::AtMost(Millis::new(300_000)));
     assert_eq!(config.request_body_limit, Bytes::new(65_536));
     assert_eq!(config.request_timeout.duration().as_secs(), 30);
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
@@ -323,24 +323,16 @@ fn a_file_that_was_named_has_to_exist() {
 #[test]
 fn the_file_of_the_current_folder_is_read_if_there_is_one() {
     let folder = tempfile::tempdir().unwrap();
-    let log = || {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "in_the_current_folder", "--ignored", "--nocapture"]);
-        let output = child.current_dir(folder.path()).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+    let complaint = || {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_amaretti"));
+        let output = program.args(["user", "list"]).current_dir(folder.path()).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
     };
-    assert!(log().contains("log is Ok(\"info\")"));
-    fs::write(folder.path().join("amaretti.toml"), "log = 'warn'").unwrap();
-    assert!(log().contains("log is Ok(\"warn\")"));
+    assert!(complaint().contains("no database in data:"), "{}", complaint());
+    fs::write(folder.path().join("amaretti.toml"), "data = 'elsewhere'").unwrap();
+    assert!(complaint().contains("no database in elsewhere:"), "{}", complaint());
     fs::write(folder.path().join("amaretti.toml"), "log = 'x'").unwrap();
-    assert!(log().contains("log is Err(\"amaretti.toml, line 1: "));
-}
-
-#[test]
-#[ignore = "run by the test above"]
-fn in_the_current_folder() {
-    let config = Config::load(Overrides::default(), NOTHING, None);
-    println!("log is {:?}", config.map(|config| config.log).map_err(|error| error.to_string()));
+    assert!(complaint().contains("amaretti.toml, line 1: "), "{}", complaint());
 }
 
 #[test]

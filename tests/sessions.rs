@@ -10,13 +10,25 @@
 #[path = "sessions/model.rs"]
 mod model;
 
-use amaretti::token::Kind;
+use std::collections::BTreeSet;
+
+use amaretti::ident::{DeviceId, UserId};
+use amaretti::revocations::{Fact, Revocations};
+use amaretti::time::Timestamp;
+use amaretti::token::{Facts, Kind, SessionId};
 use model::{Device, NODES, USERS, World};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 const HOUR: i64 = 3_600_000;
+
+/// A failing case is printed whole, so nothing is kept on disk.
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
 
 /// Something that happens, mostly at one node. Sessions and facts are picked among those there are.
 #[derive(Clone, Debug)]
@@ -124,11 +136,7 @@ fn follow_to_the_end(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 200,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(config(200))]
 
     #[test]
     fn nodes_never_judge_a_session_wrongly(clocks in clocks(), events in vec(events(), 1..60)) {
@@ -143,6 +151,67 @@ proptest! {
         let fault = fault(&world, None);
         prop_assert!(fault.is_none(), "at the end: {}", fault.unwrap_or_default());
     }
+}
+
+#[test]
+fn the_schedules_reach_every_sort_of_ending_and_nodes_that_lag() {
+    let mut runner = TestRunner::deterministic();
+    let (mut endings, mut laundered) = (BTreeSet::new(), 0);
+    for _ in 0..60 {
+        let mut world = World::new([(0, 100); NODES]);
+        let events = vec(events(), 1..60).new_tree(&mut runner).unwrap().current();
+        events.iter().for_each(|event| happen(&mut world, event));
+        endings.extend(world.endings());
+        laundered += world.laundered;
+    }
+
+    let all =
+        ["all of a device", "all of a user", "all of a user but one", "all of the server", "one"];
+    assert_eq!(endings, all.into());
+    assert!(laundered > 0, "no node minted from a session whose end it had not heard of");
+}
+
+proptest! {
+    #![proptest_config(config(500))]
+
+    #[test]
+    fn facts_come_to_the_same_in_any_order_and_any_number(
+        (facts, again) in vec(facts(), 1..12)
+            .prop_flat_map(|facts| (Just(facts.clone()), Just([facts.clone(), facts].concat()).prop_shuffle())),
+    ) {
+        let (one, other) = (Revocations::default(), Revocations::default());
+        facts.iter().for_each(|fact| one.append(fact));
+        again.iter().for_each(|fact| other.append(fact));
+
+        let user = UserId::parse(USERS[0]).unwrap();
+        for session in (0..20).map(known_session) {
+            for device in ["C0", "C1", ""].map(|id| DeviceId::parse(id).ok()) {
+                let [one, other] = [&one, &other].map(|f| f.standing(user, device, session));
+                prop_assert_eq!(one, other, "session {} on {:?}", session, device);
+            }
+        }
+    }
+}
+
+/// One of 20 sessions that began at one of ten ticks.
+fn known_session(n: u8) -> SessionId {
+    SessionId::new(Timestamp::from_millis((n / 2).into()), [n; 10])
+}
+
+/// Any fact about the first user; instants are few, so that some are alike.
+fn facts() -> impl Strategy<Value = Fact> {
+    let user = || Box::from(USERS[0]);
+    let from = (0..10_u64).prop_map(Timestamp::from_millis).boxed();
+    let session = (0..20_u8).prop_map(known_session).boxed();
+    let device = prop::sample::select(vec!["C0", "C1"]);
+    prop_oneof![
+        4 => (from.clone(), prop::option::of(session.clone()))
+            .prop_map(move |(from, exempt)| Fact::User { user: user(), from, exempt }),
+        3 => (from.clone(), device)
+            .prop_map(move |(from, device)| Fact::Device { user: user(), device: device.into(), from }),
+        2 => session.prop_map(move |session| Fact::Session { user: user(), session }),
+        1 => from.prop_map(|from| Fact::Server { from }),
+    ]
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `amaretti serve`: puts a node together, runs it, and stops it gracefully.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +100,7 @@ async fn verifier(config: &Config) -> Result<Node, Trouble> {
         config.server_name.clone(),
         None,
         passwords(config)?,
-        Policy { access_cap: None, no_feed_life: Some(config.no_feed_lifetime.get()) },
+        Policy { access_cap: None, no_feed_life: config.no_feed_lifetime.bound() },
         Arc::new(SystemClock::default()),
     ));
     let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
@@ -199,26 +199,27 @@ fn node_name() -> Result<String, Trouble> {
 
 /// What a newcomer reads on the very first run: everything needed to log in, to be pasted.
 fn welcome(config: &Config, listen: SocketAddr) -> Result<String, Trouble> {
-    let absolute = |path: &Path| -> Result<PathBuf, Trouble> { Ok(std::path::absolute(path)?) };
+    let absolute = |path: &Path| -> Result<String, Trouble> {
+        Ok(std::path::absolute(path)?.display().to_string())
+    };
     let (data, keys) = (absolute(&config.data)?, absolute(&config.keys)?);
-    let program = std::env::current_exe()?;
-    let (program, data) = (program.display(), data.display());
-    let server = &config.server_name;
+    let (program, server) = (absolute(&std::env::current_exe()?)?, &config.server_name);
     Ok(format!(
-        r#"This is the first run.
+        r#"This is the first run. Keys and data were made:
+  keys  {keys}
+  data  {data}
+Keep a copy of the keys: whoever holds them can make tokens, and without them no token is good.
 
-Keys are in  {}  (made now; keep a copy, they are all a second node needs)
-Data is in   {data}
+Paste this into another terminal. A user, with a password that nobody knows but this terminal:
+  PASSWORD=$(head -c 18 /dev/urandom | base64)
+  echo "$PASSWORD" | "{program}" user add alice --password-stdin --data "{data}" --server-name {server}
 
-Add the first user, in another terminal:
-  {program} user add alice --data {data} --server-name {server}
+Log in:
+  LOGIN=$(curl -s -XPOST -d '{{"type":"m.login.password","identifier":{{"type":"m.id.user","user":"alice"}},"password":"'"$PASSWORD"'"}}' http://{listen}/_matrix/client/r0/login); echo "$LOGIN"
 
-Log in, with the password you chose:
-  curl -XPOST -d '{{"type":"m.login.password","identifier":{{"type":"m.id.user","user":"alice"}},"password":"YOUR PASSWORD"}}' http://{listen}/_matrix/client/r0/login
-
-Ask who you are, with the access_token of the answer:
-  curl -H 'Authorization: Bearer YOUR ACCESS TOKEN' http://{listen}/_matrix/client/v3/account/whoami
-"#,
-        keys.display()
+Ask who you are:
+  TOKEN=$(echo "$LOGIN" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -H "Authorization: Bearer $TOKEN" http://{listen}/_matrix/client/v3/account/whoami
+"#
     ))
 }

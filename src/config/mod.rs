@@ -17,7 +17,7 @@ mod values;
 pub use error::{ConfigError, Origin};
 pub use settings::{Config, LogFormat, PasswordHashing};
 pub use source::Overrides;
-pub use units::{Bytes, DurationError, Millis, SizeError, parse_duration, parse_size};
+pub use units::{Bytes, DurationError, Life, Millis, SizeError, parse_duration, parse_size};
 
 /// The file that is read from the current folder when none is named.
 pub const DEFAULT_FILE: &str = "amaretti.toml";

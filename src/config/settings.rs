@@ -8,9 +8,9 @@ use core::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::units::{Bytes, DAY, KIB, MIB, MINUTE, Millis, SECOND};
+use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, SECOND};
 use super::values::{
-    address, duration, folder, log_filter, log_format, number, server_name, size, switch,
+    address, duration, folder, life, log_filter, log_format, number, server_name, size, switch,
 };
 use crate::ident::ServerName;
 
@@ -75,13 +75,10 @@ pub struct Config {
     )]
     pub max_staleness: Millis,
 
-    /// Longest life left to a token (a duration) that a node started with `--no-feed` accepts.
-    #[config(
-        env = "AMARETTI_NO_FEED_LIFETIME",
-        default = "5m",
-        deserialize_with = duration::<_, SECOND, YEAR>
-    )]
-    pub no_feed_lifetime: Millis,
+    /// Longest life left to a token (a duration, or any) that a node started with `--no-feed`
+    /// accepts: so long may a token live there after its logout.
+    #[config(env = "AMARETTI_NO_FEED_LIFETIME", default = "5m", deserialize_with = life)]
+    pub no_feed_lifetime: Life,
 
     /// Largest body of a request (a size); more is answered 413.
     #[config(

@@ -78,6 +78,35 @@ impl fmt::Display for Millis {
     }
 }
 
+/// The longest life that is accepted; written as a duration, or `any`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// However long, for ever too.
+    Any,
+    /// No longer than this.
+    AtMost(Millis),
+}
+
+impl Life {
+    /// The bound in milliseconds, if there is one.
+    #[must_use]
+    pub const fn bound(self) -> Option<u64> {
+        match self {
+            Self::Any => None,
+            Self::AtMost(life) => Some(life.get()),
+        }
+    }
+}
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::AtMost(life) => life.fmt(f),
+        }
+    }
+}
+
 /// A size in bytes; written `65536`, `64KiB` or `1MiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(u64);

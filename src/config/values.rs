@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::LogFormat;
-use super::units::{Bytes, Millis, parse_duration, parse_size};
+use super::units::{Bytes, DAY, Life, Millis, SECOND, parse_duration, parse_size};
 use crate::ident::ServerName;
 
 #[derive(serde::Deserialize)]
@@ -57,6 +57,15 @@ where
 {
     let ms = parse_duration(&text(from)?).map_err(Error::custom)?;
     within(Millis::new(ms), Millis::new(MIN), Millis::new(MAX))
+}
+
+pub(super) fn life<'de, D: Deserializer<'de>>(from: D) -> Result<Life, D::Error> {
+    let text = text(from)?;
+    if text == "any" {
+        return Ok(Life::Any);
+    }
+    let ms = parse_duration(&text).map_err(|error| Error::custom(format!("{error}, or any")))?;
+    within(Millis::new(ms), Millis::new(SECOND), Millis::new(365 * DAY)).map(Life::AtMost)
 }
 
 pub(super) fn size<'de, D, const MIN: u64, const MAX: u64>(from: D) -> Result<Bytes, D::Error>

@@ -62,6 +62,8 @@ pub(crate) struct World {
     server_from: u64,
     pub(crate) feed: Vec<Fact>,
     pub(crate) sessions: Vec<Session>,
+    /// How often a lagging node minted from a session that had ended.
+    pub(crate) laundered: usize,
     /// What a transaction judges by: every fact.
     facts: Revocations,
 }
@@ -76,8 +78,17 @@ impl World {
             let (heard, facts) = (Vec::new(), Revocations::default());
             Node { offset, rate, heard, position: 0, facts }
         });
-        let (feed, sessions, facts) = (Vec::new(), Vec::new(), Revocations::default());
-        Self { ring, elapsed: 0, nodes, ticks: [0; 2], server_from: 0, feed, sessions, facts }
+        Self {
+            ring,
+            elapsed: 0,
+            nodes,
+            ticks: [0; USERS.len()],
+            server_from: 0,
+            feed: Vec::new(),
+            sessions: Vec::new(),
+            laundered: 0,
+            facts: Revocations::default(),
+        }
     }
 
     pub(crate) fn wait(&mut self, ms: u64) {
@@ -154,6 +165,7 @@ impl World {
     /// A node mints from what a session has, by no more than it has heard: the store is away.
     pub(crate) fn mint_aside(&mut self, node: usize, session: usize, kind: Kind) {
         if self.judge(&self.nodes[node].facts, &self.sessions[session].tokens[0]).is_ok() {
+            self.laundered += usize::from(self.sessions[session].ended.is_some());
             self.mint(session, kind, self.sessions[session].generation);
         }
     }
@@ -233,6 +245,19 @@ impl World {
         let node = &mut self.nodes[node];
         node.facts.append(&self.feed[at]);
         node.heard[at] = true;
+    }
+
+    /// Which sorts of fact have ended a session.
+    pub(crate) fn endings(&self) -> impl Iterator<Item = &'static str> {
+        let facts = self.sessions.iter().filter_map(|session| self.feed.get(session.ended?));
+        facts.map(|fact| match fact {
+            Fact::User { exempt: None, .. } => "all of a user",
+            Fact::User { exempt: Some(_), .. } => "all of a user but one",
+            Fact::Device { .. } => "all of a device",
+            Fact::Session { .. } => "one",
+            Fact::Server { .. } => "all of the server",
+            _ => "something else",
+        })
     }
 
     fn judge(&self, facts: &Revocations, token: &(Kind, String)) -> Result<(), Refusal> {
