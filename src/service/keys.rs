@@ -99,6 +99,8 @@ impl KeyCare {
             };
             if !list.contains(&id) {
                 list.push(id);
+                // The ring has to be built anew, whether or not a file has changed.
+                known.seen = None;
                 self.look_now.notify_one();
             }
         });
@@ -188,9 +190,14 @@ impl KeyCare {
         let old = service.ring();
         let (retired, announced) =
             self.with_known(|known| (known.retired.clone(), known.announced.clone()));
-        let mut ring = old.successor(retired);
+        let mut ring = old.successor(retired.clone());
         ring.announce(announced);
         for file in files {
+            if retired.contains(&file.id) {
+                let file = file.path.display();
+                tracing::warn!(%file, "this key is retired and never used again: take the file away");
+                continue;
+            }
             match &file.held {
                 Held::Key(_) if ring.holds_whole(file.id) => {}
                 Held::Key(key) => ring.hold(key)?,

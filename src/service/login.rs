@@ -79,7 +79,7 @@ impl Service {
     /// Begins a session.
     ///
     /// # Errors
-    /// [`Declined`] for wrong credentials, [`Failure`] when nothing could be decided; in both
+    /// [`Declined`] for wrong credentials, [`super::Failure`] when nothing could be decided; in both
     /// cases nothing has happened.
     pub async fn login(&self, login: &Login<'_>) -> Result<Granted, Denial> {
         if login.device_id.is_some_and(|id| DeviceId::parse(id).is_err()) {
