@@ -78,7 +78,8 @@ fn differences(path: &Path) -> Vec<String> {
 fn transcripts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
+    let mut files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
     files.sort();
     files
 }
@@ -93,6 +94,7 @@ fn subcommands(command: &str) -> impl Iterator<Item = String> {
     let output = Command::new(env!("CARGO_BIN_EXE_amaretti")).args(words).arg("--help").output();
     let help = String::from_utf8(output.unwrap().stdout).unwrap();
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let listed = lines.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    let listed =
+        lines.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
     listed.filter(|name| *name != "help").map(String::from).collect::<Vec<_>>().into_iter()
 }

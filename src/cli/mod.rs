@@ -97,7 +97,7 @@ impl Place {
 
 /// A service over the store alone: it follows nothing and mints nothing, and ends sessions.
 async fn service(config: &Config, store: Store) -> Result<Service, Trouble> {
-    let policy = Policy { access_cap: None, no_feed_life: None };
+    let policy = Policy::default();
     let (server, clock) = (config.server_name.clone(), SystemClock::default());
     let passwords = passwords(config)?;
     Ok(Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock)))

@@ -84,7 +84,7 @@ async fn issuer(config: &Config) -> Result<(Node, bool), Trouble> {
         config.server_name.clone(),
         Some(store),
         passwords(config)?,
-        Policy { access_cap: config.access_token_cap.map(|cap| cap.get()), no_feed_life: None },
+        policy(config),
         clock,
     ));
     let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
@@ -100,13 +100,24 @@ async fn verifier(config: &Config) -> Result<Node, Trouble> {
         config.server_name.clone(),
         None,
         passwords(config)?,
-        Policy { access_cap: None, no_feed_life: config.no_feed_lifetime.bound() },
+        policy(config),
         Arc::new(SystemClock::default()),
     ));
     let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
     care.start(&service).await?;
     note(&format!("This node has no feed: {}.", http::NO_FEED));
     Ok(Node { service, care, following: None })
+}
+
+fn policy(config: &Config) -> Policy {
+    Policy {
+        access_life: config.access_token_lifetime.get(),
+        access_cap: config.access_token_cap.map(|cap| cap.get()),
+        refresh_life: config.refresh_token_lifetime.get(),
+        refresh_grace: config.refresh_grace.get(),
+        session_life: config.session_lifetime.map(|life| life.get()),
+        no_feed_life: config.no_feed_lifetime.bound(),
+    }
 }
 
 impl Node {
@@ -120,6 +131,7 @@ impl Node {
         let face = Arc::new(Face {
             service: self.service.clone(),
             query_token: config.query_token,
+            token_refresh: config.tokenrefresh,
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
         });

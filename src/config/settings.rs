@@ -55,6 +55,34 @@ pub struct Config {
     )]
     pub access_token_cap: Option<Millis>,
 
+    /// Life of a refresh token (a duration) from its minting, so from the last use of its session.
+    #[config(
+        env = "AMARETTI_REFRESH_TOKEN_LIFETIME",
+        default = "365d",
+        deserialize_with = duration::<_, MINUTE, { 100 * YEAR }>
+    )]
+    pub refresh_token_lifetime: Millis,
+
+    /// Time (a duration) for which a refresh token is still answered after a newer one has been
+    /// used: for clients whose second process was frozen meanwhile.
+    #[config(
+        env = "AMARETTI_REFRESH_GRACE",
+        default = "0s",
+        deserialize_with = duration::<_, 0, DAY>
+    )]
+    pub refresh_grace: Millis,
+
+    /// Time (a duration) after its login from which on a session cannot be renewed.
+    #[config(
+        env = "AMARETTI_SESSION_LIFETIME",
+        deserialize_with = duration::<_, MINUTE, { 100 * YEAR }>
+    )]
+    pub session_lifetime: Option<Millis>,
+
+    /// Whether the `/tokenrefresh` that was drafted in 2015 is served, for clients as old as that.
+    #[config(env = "AMARETTI_TOKENREFRESH", default = false, deserialize_with = switch)]
+    pub tokenrefresh: bool,
+
     /// Life of a login token (a duration).
     #[config(
         env = "AMARETTI_LOGIN_TOKEN_LIFETIME",

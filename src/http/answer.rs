@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::service::{Declined, Denial, Failure};
+use crate::service::{Declined, Denial, Failure, RefreshFault};
 use crate::token::{CaveatAt, EndedBy, Refusal};
 
 /// What came of a request that was not done.
@@ -169,6 +169,15 @@ fn declined_answer(declined: Declined) -> Answer {
         Declined::WrongLoginToken(_) => {
             Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "Invalid login token")
         }
+        Declined::WrongRefreshToken(RefreshFault::Refused(Refusal::Ended(ended))) => {
+            refused(Refusal::Ended(ended))
+        }
+        Declined::WrongRefreshToken(
+            RefreshFault::Refused(_)
+            | RefreshFault::Retired
+            | RefreshFault::TooManyBranches
+            | RefreshFault::TooOld,
+        ) => Answer::unknown_token(true, "This refresh token is not good any more"),
         Declined::BadDeviceId => {
             Answer::new(StatusCode::BAD_REQUEST, "M_BAD_JSON", declined.to_string())
         }

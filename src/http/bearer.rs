@@ -102,3 +102,16 @@ pub(super) fn text<'o>(
         Some(_) => Err(Outcome::BadJson(wrong)),
     }
 }
+
+/// The switch under a key of an object; absent and `null` count as off.
+pub(super) fn switch(
+    object: &Map<String, Value>,
+    key: &str,
+    wrong: &'static str,
+) -> Result<bool, Outcome> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(_) => Err(Outcome::BadJson(wrong)),
+    }
+}

@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{address, text};
+use super::bearer::{address, switch, text};
 use super::layers::Admitted;
-use crate::service::{Credentials, Granted, Login, LoginToken};
+use crate::service::{Credentials, Granted, Login, LoginToken, Pair};
 use crate::token::{Occasion, Purpose};
 
 /// The kinds of login there are.
@@ -38,6 +38,7 @@ pub(super) async fn login(
             "initial_device_display_name",
             "`initial_device_display_name` must be a string",
         )?,
+        renewable: switch(&body, "refresh_token", "`refresh_token` must be true or false")?,
     };
     let granted = face.service.login(&login).await?;
     let session = Extension(Admitted(granted.session.to_string()));
@@ -47,14 +48,22 @@ pub(super) async fn login(
 }
 
 fn rendered(face: &Face, granted: &Granted) -> Value {
-    let mut answer = json!({
-        "user_id": granted.user_id,
-        "access_token": granted.access_token.reveal(),
-        "device_id": granted.device_id,
-        // Deprecated, and still what every how-to shows.
-        "home_server": face.service.server().as_str(),
-    });
-    if let (Some(ms), Some(answer)) = (granted.expires_in_ms, answer.as_object_mut()) {
+    let mut answer = pair(&granted.pair);
+    answer.insert("user_id".to_owned(), granted.user_id.as_str().into());
+    answer.insert("device_id".to_owned(), granted.device_id.as_str().into());
+    // Deprecated, and still what every how-to shows.
+    answer.insert("home_server".to_owned(), face.service.server().as_str().into());
+    Value::Object(answer)
+}
+
+/// The tokens of a session, as `/login`, `/register` and `/refresh` name them.
+pub(super) fn pair(pair: &Pair) -> Map<String, Value> {
+    let mut answer = Map::new();
+    answer.insert("access_token".to_owned(), pair.access_token.reveal().into());
+    if let Some(refresh_token) = &pair.refresh_token {
+        answer.insert("refresh_token".to_owned(), refresh_token.reveal().into());
+    }
+    if let Some(ms) = pair.expires_in_ms {
         answer.insert("expires_in_ms".to_owned(), ms.into());
     }
     answer

@@ -8,6 +8,7 @@ mod bearer;
 mod health;
 mod layers;
 mod login;
+mod refresh;
 mod session;
 
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Face {
     pub service: Arc<Service>,
     /// Whether `?access_token=` is accepted.
     pub query_token: bool,
+    /// Whether the `/tokenrefresh` of 2015 is served.
+    pub token_refresh: bool,
     /// The largest body, in bytes.
     pub body_limit: usize,
     /// The longest a request may take.
@@ -47,6 +50,17 @@ pub fn public(face: Arc<Face>) -> Router {
             .route(&at("logout/all"), post(session::logout_all))
             // No homeserver is linked: enough to tell whether a token lives.
             .route(&at("sync"), get(account::sync));
+    }
+    // Whoever brings a refresh token.
+    for version in ["v3", "v1", "unstable/org.matrix.msc2918", "unstable/org.matrix.msc2918.v1"] {
+        let path = format!("/_matrix/client/{version}/refresh");
+        router = router.route(&path, post(refresh::refresh));
+    }
+    if face.token_refresh {
+        for version in ["r0", "api/v1", "v2_alpha", "api/v2_alpha"] {
+            let path = format!("/_matrix/client/{version}/tokenrefresh");
+            router = router.route(&path, post(refresh::token_refresh));
+        }
     }
     framed(router, &face, true)
 }

@@ -3,12 +3,9 @@
 //! No store, no lock that a writer can hold, no allocation. This file refuses to know what the
 //! bearer wants.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
-use papaya::HashMap;
-use tokio::sync::Notify;
-
+use super::uses::Uses;
 use super::{Denial, Failure, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
@@ -44,7 +41,7 @@ impl Service {
             return Err(Failure::Stale.into());
         }
         let bearer = authentic.clear(&self.facts, occasion)?;
-        self.awaiting.saw(bearer.session());
+        self.uses.saw(&bearer);
         Ok(bearer)
     }
 
@@ -63,8 +60,8 @@ impl Service {
         self.stale.store(stale, Relaxed);
     }
 
-    pub(super) fn awaiting(&self) -> &Awaiting {
-        &self.awaiting
+    pub(super) fn uses(&self) -> &Uses {
+        &self.uses
     }
 }
 
@@ -97,72 +94,5 @@ impl Caller {
         let device = self.device_id.as_deref().and_then(|device| DeviceId::parse(device).ok());
         let standing = facts.standing(user, device, self.session);
         standing.map(|_| ()).map_err(|ended: EndedBy| Refusal::Ended(ended))
-    }
-}
-
-/// Sessions whose first use has to be told to the store: until then a repeated login with the same
-/// token is given the same session again.
-#[derive(Default)]
-pub(super) struct Awaiting {
-    /// Until when a repetition could come.
-    sessions: HashMap<SessionId, Timestamp>,
-    /// What the hot path looks at: nearly always 0.
-    count: AtomicUsize,
-    used: std::sync::Mutex<Vec<SessionId>>,
-    wake: Arc<Notify>,
-}
-
-impl Awaiting {
-    /// Waits for the first use of a session, and no longer for those nobody can repeat any more.
-    pub(super) fn expect(&self, session: SessionId, until: Timestamp, now: Timestamp) {
-        let sessions = self.sessions.pin();
-        let over = sessions.iter().filter(|(_, until)| **until <= now).map(|(session, _)| *session);
-        over.for_each(|session| self.forget(session));
-        if sessions.insert(session, until).is_none() {
-            self.count.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Whether nobody has used this session since it was given out.
-    pub(super) fn is_unused(&self, session: SessionId) -> bool {
-        self.sessions.pin().contains_key(&session)
-    }
-
-    #[inline]
-    fn saw(&self, session: SessionId) {
-        if self.count.load(Relaxed) > 0 {
-            self.first_use(session);
-        }
-    }
-
-    /// Once a session; the one place of this file that locks, and nobody waits long for it.
-    #[cold]
-    fn first_use(&self, session: SessionId) {
-        if self.remove(session) {
-            if let Ok(mut used) = self.used.lock() {
-                used.push(session);
-            }
-            self.wake.notify_one();
-        }
-    }
-
-    /// Stops waiting for a session.
-    pub(super) fn forget(&self, session: SessionId) {
-        self.remove(session);
-    }
-
-    /// Whether the session was waited for; of many who ask at once one is told so.
-    fn remove(&self, session: SessionId) -> bool {
-        let known = self.sessions.pin().remove(&session).is_some();
-        if known {
-            self.count.fetch_sub(1, Relaxed);
-        }
-        known
-    }
-
-    /// Waits until sessions have been used for the first time and takes them.
-    pub(super) async fn first_uses(&self) -> Vec<SessionId> {
-        self.wake.notified().await;
-        self.used.lock().map(|mut used| std::mem::take(&mut *used)).unwrap_or_default()
     }
 }

@@ -3,13 +3,15 @@
 //! Everything happens inside the transaction of whoever begins it; this file refuses to know by
 //! what right.
 
+use super::generation::Mark;
 use super::login::wrong;
-use super::{Declined, Denial, Failure, LoginTokenFault, Service, random};
-use crate::ident::{DeviceId, UserId};
+use super::mint::goes_on_refresh;
+use super::{Declined, Denial, Failure, LoginTokenFault, Minting, Pair, Service, random};
+use crate::ident::UserId;
 use crate::revocations::{Fact, Revocations};
-use crate::store::{Device, Tx};
+use crate::store::{Device, Renewal, Tx};
 use crate::time::Timestamp;
-use crate::token::{AccountState, Caveat, Facts, Grant, Kind, Refusal, SessionId, Token};
+use crate::token::{AccountState, Facts, Refusal, SessionId};
 
 /// A session that has begun.
 pub struct Granted {
@@ -19,12 +21,23 @@ pub struct Granted {
     pub device_id: String,
     /// The name of the session.
     pub session: SessionId,
-    /// When the token was minted.
+    /// When its tokens were minted.
     pub issued_at: Timestamp,
-    /// The access token.
-    pub access_token: Token,
-    /// How long it lives, in milliseconds; `None` for as long as the session.
-    pub expires_in_ms: Option<u64>,
+    /// Its tokens.
+    pub pair: Pair,
+}
+
+/// What a session is to be like.
+#[derive(Clone, Copy)]
+pub(super) struct Beginning<'a> {
+    pub(super) user_id: &'a str,
+    /// What a new device is to be called.
+    pub(super) display_name: Option<&'a str>,
+    pub(super) chosen: Chosen<'a>,
+    /// Whether it renews its tokens.
+    pub(super) renewable: bool,
+    /// Caveats of the token it begins with.
+    pub(super) carried: &'a [&'a str],
 }
 
 /// On which device a session is to begin.
@@ -67,11 +80,9 @@ impl Service {
     pub(super) async fn begin(
         &self,
         tx: &mut Tx,
-        user_id: &str,
-        display_name: Option<&str>,
-        chosen: Chosen<'_>,
-        carried: &[&str],
+        beginning: &Beginning<'_>,
     ) -> Result<(Granted, Option<Fact>), Denial> {
+        let Beginning { user_id, display_name, chosen, .. } = *beginning;
         self.may_begin(user_id, &tx.facts_about(user_id).await?)?;
         let now = self.now();
         let tick = tx.tick(user_id, now).await?.ok_or(Declined::WrongPassword)?;
@@ -83,7 +94,7 @@ impl Service {
             }
             Chosen::Unknown(id) | Chosen::Any(id) => id.to_owned(),
         };
-        let granted = self.grant(user_id.to_owned(), device_id, session, now, carried)?;
+        let granted = self.granted(beginning, device_id, session, now)?;
         let device = Device {
             user_id: user_id.to_owned(),
             device_id: granted.device_id.clone(),
@@ -92,13 +103,39 @@ impl Service {
             created_at: now,
         };
         tx.put_device(&device).await?;
-        if matches!(chosen, Chosen::New) {
-            return Ok((granted, None));
+        tx.delete_renewals(user_id, Some(&device.device_id), None).await?;
+        if beginning.renewable {
+            tx.put_renewal(&granted.renewal(beginning.carried)).await?;
         }
-        let (user, device) = (user_id.into(), granted.device_id.as_str().into());
+        let Chosen::Any(_) = chosen else { return Ok((granted, None)) };
+        let (user, device) = (user_id.into(), device.device_id.into());
         let fact = Fact::Device { user, device, from: tick };
         tx.append(&fact, None, &self.ring().ids()).await?;
         Ok((granted, Some(fact)))
+    }
+
+    /// A session with its first tokens; the same ones for the same session and instant.
+    pub(super) fn granted(
+        &self,
+        beginning: &Beginning<'_>,
+        device_id: String,
+        session: SessionId,
+        issued_at: Timestamp,
+    ) -> Result<Granted, Denial> {
+        let carried = beginning.carried;
+        let on: Vec<_> = carried.iter().copied().filter(|text| goes_on_refresh(text)).collect();
+        let pair = self.mint(&Minting {
+            user_id: beginning.user_id,
+            device_id: Some(&device_id),
+            guest: false,
+            session,
+            mark: Mark { generation: 0, issued_at },
+            renewable: beginning.renewable,
+            carried,
+            carried_on: &on,
+        })?;
+        let user_id = beginning.user_id.to_owned();
+        Ok(Granted { user_id, device_id, session, issued_at, pair })
     }
 
     fn may_begin(&self, user_id: &str, facts: &Revocations) -> Result<(), Denial> {
@@ -109,41 +146,24 @@ impl Service {
         let locked = account.state == AccountState::Locked;
         if locked { Err(Refusal::Locked.into()) } else { Ok(()) }
     }
-
-    /// The access token of a session; the same for the same session and instant.
-    pub(super) fn grant(
-        &self,
-        user_id: String,
-        device_id: String,
-        session: SessionId,
-        issued_at: Timestamp,
-        carried: &[&str],
-    ) -> Result<Granted, Denial> {
-        let ring = self.ring();
-        let subkey = ring.minting(Kind::Access).ok_or(Failure::NoMintingKey)?;
-        let expires_at = self.policy.access_cap.map(|life| issued_at.plus(life));
-        let grant = Grant {
-            kind: Kind::Access,
-            user: UserId::parse(&user_id).map_err(|_| Declined::WrongPassword)?,
-            device: Some(DeviceId::parse(&device_id).map_err(|_| Declined::BadDeviceId)?),
-            guest: false,
-            session,
-            generation: 0,
-            issued_at,
-            expires_at,
-            carried,
-        };
-        let access_token = grant.mint(subkey)?;
-        let ends_at = carried.iter().filter_map(|text| time_caveat(text)).chain(expires_at).min();
-        let expires_in_ms = ends_at.map(|end| end.millis().saturating_sub(self.now().millis()));
-        Ok(Granted { user_id, device_id, session, issued_at, access_token, expires_in_ms })
-    }
 }
 
-fn time_caveat(text: &str) -> Option<Timestamp> {
-    match Caveat::read(text) {
-        Ok(Caveat::Time(end)) => Some(end),
-        _ => None,
+impl Granted {
+    /// Where the session stands at its beginning. Caveats that no refresh token can carry are kept
+    /// here, so that no access token of the session ever comes without them.
+    fn renewal(&self, carried: &[&str]) -> Renewal {
+        let kept = carried.iter().filter(|text| !goes_on_refresh(text));
+        Renewal {
+            session: self.session,
+            user_id: self.user_id.clone(),
+            device_id: self.device_id.clone(),
+            generation: 0,
+            branch: self.issued_at,
+            settled_at: self.issued_at,
+            branches: Vec::new(),
+            opened_at: Timestamp::ZERO,
+            carried: kept.map(|text| (*text).to_owned()).collect(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::uses::Use;
 use super::{Denial, Failure, KeyCare, Service};
 use crate::revocations::Fact;
 use crate::store::{Cursor, Store, StoreError};
@@ -42,7 +43,7 @@ impl Following {
     ) -> Result<Self, Denial> {
         let store = service.store()?.clone();
         for (session, until) in store.unused_sessions().await? {
-            service.awaiting().expect(session, until, service.now());
+            service.uses().expect(session, until, service.now());
         }
         let heard = Instant::now();
         let mut following = Self { service, store, cursor: None, care, heard, max_staleness };
@@ -58,7 +59,7 @@ impl Following {
             let pause = async {
                 tokio::select! {
                     () = sleep(PAUSE) => {}
-                    used = self.service.awaiting().first_uses() => self.report(&used).await,
+                    used = self.service.uses().fresh() => self.report(&used).await,
                 }
             };
             tokio::select! {
@@ -109,13 +110,13 @@ impl Following {
         }
     }
 
-    /// Tells the store which sessions have been used for the first time.
-    async fn report(&self, used: &[crate::token::SessionId]) {
-        for session in used {
-            if let Err(error) = self.store.use_session(*session).await {
-                // It is marked in memory; the store keeps it as unused, and asks again at the next
-                // start, for no longer than a login token lives.
-                tracing::warn!(%error, %session, "cannot write that a session was used");
+    /// Tells the store which tokens have been used for the first time.
+    async fn report(&self, used: &[Use]) {
+        for one in used {
+            if let Err(error) = self.service.report(one).await {
+                // Noted here all the same; the store learns of it when the next generation is used
+                // or its refresh token is presented.
+                tracing::warn!(%error, session = %one.session, "cannot write that a token was used");
             }
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::begin::{Chosen, Granted};
+use super::begin::{Beginning, Chosen, Granted};
 use super::{Caller, Declined, Denial, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::store::{Claim, Claimed, StoreError, Tx};
@@ -22,6 +22,20 @@ pub struct Login<'a> {
     pub device_id: Option<&'a str>,
     /// What a new device is to be called.
     pub display_name: Option<&'a str>,
+    /// Whether the client renews its tokens.
+    pub renewable: bool,
+}
+
+impl Login<'_> {
+    fn beginning<'b>(
+        &'b self,
+        user_id: &'b str,
+        chosen: Chosen<'b>,
+        carried: &'b [&'b str],
+    ) -> Beginning<'b> {
+        let Self { display_name, renewable, .. } = *self;
+        Beginning { user_id, display_name, chosen, renewable, carried }
+    }
 }
 
 /// By what right somebody wants in.
@@ -73,6 +87,8 @@ struct Begun {
     issued_at: u64,
     /// A digest of the very text that was presented.
     spelling: String,
+    /// Whether the session renews its tokens.
+    renewable: bool,
 }
 
 impl Service {
@@ -114,10 +130,8 @@ impl Service {
             // It was changed while we were hashing.
             return Err(Declined::WrongPassword.into());
         }
-        let beginning = self
-            .begin(&mut tx, &user_id, login.display_name, Chosen::freely(login.device_id), &[])
-            .await?;
-        let (granted, fact) = beginning;
+        let beginning = login.beginning(&user_id, Chosen::freely(login.device_id), &[]);
+        let (granted, fact) = self.begin(&mut tx, &beginning).await?;
         tx.commit().await?;
         self.heard(fact.as_ref());
         Ok(granted)
@@ -149,8 +163,14 @@ impl Service {
         spent.caller.judge(&tx.facts_about(&spent.caller.user_id).await?).map_err(refused)?;
         match tx.claim(&claim, self.now()).await? {
             Claimed::Never => Err(wrong(LoginTokenFault::Spent)),
-            Claimed::Before(result) => self.again(&mut tx, &spent, &result, &carried).await,
-            Claimed::Now => self.spend(tx, login, &claim, &spent, chosen, &carried).await,
+            Claimed::Before(result) => {
+                let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
+                self.again(&mut tx, &spent, &result, &beginning).await
+            }
+            Claimed::Now => {
+                let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
+                self.spend(tx, &claim, &spent, &beginning).await
+            }
         }
     }
 
@@ -158,25 +178,27 @@ impl Service {
     async fn spend(
         &self,
         mut tx: Tx,
-        login: &Login<'_>,
         claim: &Claim<'_>,
         spent: &Spent,
-        chosen: Chosen<'_>,
-        carried: &[&str],
+        beginning: &Beginning<'_>,
     ) -> Result<Granted, Denial> {
-        let user_id = &spent.caller.user_id;
-        let begun = self.begin(&mut tx, user_id, login.display_name, chosen, carried).await;
+        let begun = self.begin(&mut tx, beginning).await;
         let (granted, fact) = begun.map_err(|denial| match denial {
             Denial::Declined(Declined::WrongPassword) => wrong(LoginTokenFault::NoUser),
             denial => denial,
         })?;
         let session = granted.session;
-        tx.finish_claim(claim.name, session, &remember(&granted, &spent.spelling)).await?;
+        tx.finish_claim(
+            claim.name,
+            session,
+            &remember(&granted, &spent.spelling, beginning.renewable),
+        )
+        .await?;
         if !claim.proofs.is_empty() {
-            self.awaiting().expect(session, claim.expires_at, self.now());
+            self.uses().expect(session, claim.expires_at, self.now());
         }
         if let Err(error) = tx.commit().await {
-            self.awaiting().forget(session);
+            self.uses().forget(session);
             return Err(error.into());
         }
         self.heard(fact.as_ref());
@@ -190,7 +212,7 @@ impl Service {
         tx: &mut Tx,
         spent: &Spent,
         result: &str,
-        carried: &[&str],
+        beginning: &Beginning<'_>,
     ) -> Result<Granted, Denial> {
         let begun: Begun =
             serde_json::from_str(result).map_err(|_| StoreError::Damaged("claims"))?;
@@ -204,11 +226,12 @@ impl Service {
         let device_id = Some(begun.device_id.clone());
         let again = Caller { user_id, device_id, session };
         again.judge(&tx.facts_about(&again.user_id).await?).map_err(refused)?;
-        if !self.awaiting().is_unused(session) {
+        if !self.uses().is_unused(session) {
             return Err(wrong(LoginTokenFault::Spent));
         }
         let issued_at = Timestamp::from_millis(begun.issued_at);
-        self.grant(again.user_id, begun.device_id, session, issued_at, carried)
+        let beginning = Beginning { renewable: begun.renewable, ..*beginning };
+        self.granted(&beginning, begun.device_id, session, issued_at)
     }
 
     /// The user id that somebody typed: a whole one of this server, or a localpart.
@@ -225,12 +248,13 @@ impl Service {
     }
 }
 
-fn remember(granted: &Granted, spelling: &str) -> String {
+fn remember(granted: &Granted, spelling: &str, renewable: bool) -> String {
     let begun = Begun {
         session: granted.session.to_string(),
         device_id: granted.device_id.clone(),
         issued_at: granted.issued_at.millis(),
         spelling: spelling.to_owned(),
+        renewable,
     };
     serde_json::to_string(&begun).unwrap_or_default()
 }

@@ -6,10 +6,14 @@
 mod admit;
 mod begin;
 mod feed;
+mod generation;
 mod keys;
 mod login;
+mod mint;
 mod password;
+mod refresh;
 mod session;
+mod uses;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,10 +25,12 @@ pub use begin::Granted;
 pub use feed::Following;
 pub use keys::{KeyCare, KeyCareError, make_key};
 pub use login::{Credentials, Login, LoginToken};
+pub use mint::Pair;
 pub use password::{HashCost, Passwords};
 pub use session::Ended;
 
-use admit::Awaiting;
+use mint::Minting;
+use uses::Uses;
 
 use crate::ident::ServerName;
 use crate::keyring::Keyring;
@@ -56,9 +62,29 @@ pub enum Declined {
     /// The login token will not do; clients are not told why.
     #[error("invalid login token: {0}")]
     WrongLoginToken(LoginTokenFault),
+    /// The refresh token will not do; clients are not told why.
+    #[error("invalid refresh token: {0}")]
+    WrongRefreshToken(RefreshFault),
     /// A device id that cannot be one.
     #[error("`device_id` must have 1 to 255 bytes and no control characters")]
     BadDeviceId,
+}
+
+/// Why a refresh token will not do, for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefreshFault {
+    /// It does not hold or clear.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// A newer one of its session has been used.
+    #[error("it has been retired by a newer one of its session")]
+    Retired,
+    /// It has been exchanged too often without any of the results being used.
+    #[error("it has been exchanged five times and none of the results was used")]
+    TooManyBranches,
+    /// Its session may not go on.
+    #[error("its session is too old to be renewed")]
+    TooOld,
 }
 
 /// Why a login token will not do, for operators.
@@ -131,14 +157,37 @@ impl From<MintError> for Denial {
     }
 }
 
-/// How long tokens live, in milliseconds.
+/// How long tokens and sessions live, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// The most an access token may live that would never expire; `None` for no bound.
+    /// Access tokens of sessions that renew.
+    pub access_life: u64,
+    /// The most any access token may live, also one that would never expire; `None` for no bound.
     pub access_cap: Option<u64>,
+    /// Refresh tokens, from their minting.
+    pub refresh_life: u64,
+    /// How long after its retirement a refresh token is still answered.
+    pub refresh_grace: u64,
+    /// How long a session may be renewed; `None` for ever.
+    pub session_life: Option<u64>,
     /// On a node without a feed, the longest remaining life of a token it answers for; `None` for
     /// any.
     pub no_feed_life: Option<u64>,
+}
+
+impl Default for Policy {
+    /// Fifteen minutes for access tokens that can be renewed, a year for refresh tokens, and no
+    /// other bound.
+    fn default() -> Self {
+        Self {
+            access_life: 15 * 60_000,
+            access_cap: None,
+            refresh_life: 365 * 86_400_000,
+            refresh_grace: 0,
+            session_life: None,
+            no_feed_life: Some(5 * 60_000),
+        }
+    }
 }
 
 /// Everything one node knows and may do.
@@ -151,7 +200,7 @@ pub struct Service {
     /// `None` on a node that only verifies.
     store: Option<Store>,
     passwords: Passwords,
-    awaiting: Awaiting,
+    uses: Uses,
     stale: AtomicBool,
 }
 
@@ -173,7 +222,7 @@ impl Service {
             facts: Revocations::default(),
             store,
             passwords,
-            awaiting: Awaiting::default(),
+            uses: Uses::default(),
             stale: AtomicBool::new(false),
         }
     }

@@ -32,6 +32,7 @@ impl Service {
             Some(device) => {
                 let from = self.tick(&mut tx, caller).await?;
                 tx.delete_devices(&caller.user_id, Some(device)).await?;
+                tx.delete_renewals(&caller.user_id, Some(device), None).await?;
                 let (user, device) = (caller.user_id.as_str().into(), device.as_str().into());
                 Fact::Device { user, device, from }
             }
@@ -48,6 +49,7 @@ impl Service {
         let mut tx = self.judged(caller).await?;
         let from = self.tick(&mut tx, caller).await?;
         tx.delete_devices(&caller.user_id, None).await?;
+        tx.delete_renewals(&caller.user_id, None, None).await?;
         let fact = Fact::User { user: caller.user_id.as_str().into(), from, exempt: None };
         self.end(tx, &fact).await
     }
@@ -64,6 +66,7 @@ impl Service {
     async fn end_all(&self, mut tx: Tx, user_id: &str) -> Result<Option<Ended>, Denial> {
         let Some(from) = tx.tick(user_id, self.now()).await? else { return Ok(None) };
         let devices = tx.delete_devices(user_id, None).await?;
+        tx.delete_renewals(user_id, None, None).await?;
         self.end(tx, &Fact::User { user: user_id.into(), from, exempt: None }).await?;
         Ok(Some(Ended { user_id: user_id.to_owned(), from, devices }))
     }
@@ -93,7 +96,10 @@ impl Service {
         let mut tx = self.store()?.begin().await?;
         let device = tx.device_of(session).await?.filter(|device| device.user_id == user_id);
         let devices = match &device {
-            Some(device) => tx.delete_devices(user_id, Some(&device.device_id)).await?,
+            Some(device) => {
+                tx.delete_renewals(user_id, Some(&device.device_id), None).await?;
+                tx.delete_devices(user_id, Some(&device.device_id)).await?
+            }
             None => 0,
         };
         self.end(tx, &Fact::Session { user: user_id.into(), session }).await?;

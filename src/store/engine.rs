@@ -78,9 +78,15 @@ impl Pool {
 }
 
 fn migrator() -> Migrator {
-    let first = include_str!("../../migrations/0001_first.sql").into_sql_str();
-    let simple = MigrationType::Simple;
-    Migrator::with_migrations(vec![Migration::new(1, "first".into(), simple, first, false)])
+    const ALL: [(&str, &str); 2] = [
+        ("first", include_str!("../../migrations/0001_first.sql")),
+        ("refresh", include_str!("../../migrations/0002_refresh.sql")),
+    ];
+    let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    };
+    Migrator::with_migrations((1..).zip(ALL).map(migration).collect())
 }
 
 /// A transaction; dropped without [`Tx::commit`] it has never been.

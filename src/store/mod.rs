@@ -8,6 +8,7 @@ mod devices;
 mod engine;
 mod feed;
 mod nodes;
+mod refreshes;
 mod users;
 
 use std::fs::{DirBuilder, Permissions};
@@ -22,6 +23,7 @@ pub use devices::Device;
 pub use engine::Tx;
 pub use feed::{Cursor, Entry};
 pub use nodes::Node;
+pub use refreshes::Renewal;
 pub use users::User;
 
 use crate::ident::ServerName;

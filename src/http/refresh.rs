@@ -1,0 +1,74 @@
+//! `POST /refresh`, and the `/tokenrefresh` of 2015 where it is switched on.
+//!
+//! Clients end their session on any JSON error here. So only a verdict on the token, or a body that
+//! cannot be read, is answered in JSON; whatever else goes wrong is plain text with a time to ask
+//! again. The `Authorization` header is ignored: clients send their expired token with it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::Face;
+use super::answer::{Answer, Outcome};
+use super::bearer::{address, text};
+use super::login::pair;
+use crate::service::{Declined, Denial, Pair};
+use crate::token::{Occasion, Purpose};
+
+/// The next pair of tokens of a session.
+pub(super) async fn refresh(
+    State(face): State<Arc<Face>>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Response> {
+    match exchange(&face, &parts, body).await {
+        Ok(tokens) => Ok(Json(Value::Object(pair(&tokens))).into_response()),
+        Err(outcome) => Err(without_verdict(outcome)),
+    }
+}
+
+/// As the draft of 2015 had it: a refresh token that will not do is 403 `M_FORBIDDEN`.
+pub(super) async fn token_refresh(
+    State(face): State<Arc<Face>>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Response> {
+    match exchange(&face, &parts, body).await {
+        Ok(tokens) => Ok(Json(Value::Object(pair(&tokens))).into_response()),
+        Err(outcome @ Outcome::Denied(Denial::Declined(Declined::WrongRefreshToken(_)))) => {
+            let answer = Answer::to_client(&outcome);
+            let (status, errcode) = (StatusCode::FORBIDDEN, "M_FORBIDDEN");
+            Err(Answer { status, errcode, soft_logout: None, ..answer }.into_response())
+        }
+        Err(outcome) => Err(without_verdict(outcome)),
+    }
+}
+
+async fn exchange(face: &Face, parts: &Parts, body: Body) -> Result<Pair, Outcome> {
+    let body = face.object(body).await?;
+    let token = text(&body, "refresh_token", "`refresh_token` must be a string")?;
+    let token = token.ok_or(Outcome::BadJson("`refresh_token` is missing"))?;
+    let occasion =
+        Occasion { address: address(parts), ..Occasion::new(Purpose::Refresh, face.service.now()) };
+    Ok(face.service.refresh(token, &occasion).await?)
+}
+
+/// What is no verdict on the token carries no errcode.
+fn without_verdict(outcome: Outcome) -> Response {
+    let answer = Answer::to_client(&outcome);
+    let verdict = answer.status.is_client_error() && answer.retry_after_ms.is_none();
+    let mut response = outcome.into_response();
+    if !verdict {
+        *response.body_mut() = Body::from(answer.error);
+        let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, plain);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
+}

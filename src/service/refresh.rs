@@ -1,0 +1,96 @@
+//! Refreshing: from a refresh token to the next pair of tokens of its session.
+//!
+//! The exchange is settled in the store before anything is answered. This file refuses to know how
+//! the request was written, and leaves the rule of generations to `generation.rs`.
+
+use super::generation::Mark;
+use super::uses::Use;
+use super::{Caller, Declined, Denial, Minting, Pair, RefreshFault, Service};
+use crate::time::Timestamp;
+use crate::token::{Bearer, Occasion, Refusal, Scratch};
+
+impl Service {
+    /// Exchanges a refresh token for the next pair.
+    ///
+    /// # Errors
+    /// [`Declined::WrongRefreshToken`] when the token will not do; [`super::Failure`] when that
+    /// could not be decided, and then the token is as good as before.
+    pub async fn refresh(&self, text: &str, occasion: &Occasion<'_>) -> Result<Pair, Denial> {
+        let store = self.store()?;
+        let mut scratch = Scratch::new();
+        let bearer = match self.admit(text, &mut scratch, occasion) {
+            Ok(bearer) => bearer,
+            Err(Denial::Refused(refusal)) => return Err(refused(refusal)),
+            Err(denial) => return Err(denial),
+        };
+        let caller = Caller::of(&bearer);
+        let appended: Vec<_> = bearer.appended().collect();
+        let now = self.now();
+        self.may_renew(&bearer, now)?;
+
+        let mut tx = store.begin().await?;
+        caller.judge(&tx.facts_about(&caller.user_id).await?).map_err(refused)?;
+        let renewal = tx.renewal(caller.session).await?;
+        let mut renewal = renewal.ok_or(wrong(RefreshFault::Retired))?;
+        let presented = Mark::of(&bearer);
+        let next = renewal.exchange(presented, now, self.policy.refresh_grace).map_err(wrong)?;
+        let carried: Vec<_> =
+            renewal.carried.iter().map(String::as_str).chain(appended.iter().copied()).collect();
+        let pair = self.mint(&Minting {
+            user_id: &caller.user_id,
+            device_id: caller.device_id.as_deref(),
+            guest: false,
+            session: caller.session,
+            mark: next,
+            renewable: true,
+            carried: &carried,
+            carried_on: &appended,
+        })?;
+        tx.put_renewal(&renewal).await?;
+        tx.commit().await?;
+        Ok(pair)
+    }
+
+    /// Whether the session is young enough to go on.
+    fn may_renew(&self, bearer: &Bearer<'_>, now: Timestamp) -> Result<(), Denial> {
+        let end = self.policy.session_life.map(|life| bearer.session().beginning().plus(life));
+        if end.is_some_and(|end| end <= now) { Err(wrong(RefreshFault::TooOld)) } else { Ok(()) }
+    }
+
+    /// Tells the store that a token was used for the first time.
+    pub(super) async fn report(&self, used: &Use) -> Result<(), Denial> {
+        let store = self.store()?;
+        if used.mark.generation == 0 {
+            return Ok(store.use_session(used.session).await?);
+        }
+        let mut tx = store.begin().await?;
+        let Some(mut renewal) = tx.renewal(used.session).await? else { return Ok(()) };
+        if renewal.settle(used.mark, self.now()) {
+            tx.put_renewal(&renewal).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Mark {
+    pub(super) fn of(bearer: &Bearer<'_>) -> Self {
+        let identifier = bearer.identifier();
+        Self { generation: identifier.generation, issued_at: identifier.issued_at }
+    }
+}
+
+fn wrong(fault: RefreshFault) -> Denial {
+    Declined::WrongRefreshToken(fault).into()
+}
+
+/// A caveat that does not clear is answered as on any other occasion; whatever else is wrong with
+/// the token is a verdict on a refresh token.
+fn refused(refusal: Refusal) -> Denial {
+    match refusal {
+        Refusal::Unmet(_) | Refusal::UnknownCaveat(_) | Refusal::Sealed(_) | Refusal::Locked => {
+            refusal.into()
+        }
+        _ => wrong(RefreshFault::Refused(refusal)),
+    }
+}
