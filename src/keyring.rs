@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::token::{Key, KeyId, Keys, Kind, Refusal, Subkey};
+use crate::token::{Key, KeyId, Keys, Kind, Refusal, SealingKey, Subkey};
 
 /// Why a key was not taken into a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +26,7 @@ pub enum KeyringError {
 pub struct Keyring {
     /// Sorted by key id, then kind: looking up is a binary search over a few entries.
     subkeys: Vec<Arc<Subkey>>,
+    sealing: Vec<Arc<SealingKey>>,
     minting: Option<KeyId>,
     announced: Vec<KeyId>,
     retired: Vec<KeyId>,
@@ -43,7 +44,9 @@ impl Keyring {
     pub fn successor(&self, retired: Vec<KeyId>) -> Self {
         let stays = |subkey: &&Arc<Subkey>| !retired.contains(&subkey.key_id());
         let subkeys = self.subkeys.iter().filter(stays).cloned().collect();
-        Self { subkeys, retired, ..Self::default() }
+        let stays = |sealing: &&Arc<SealingKey>| !retired.contains(&sealing.key_id());
+        let sealing = self.sealing.iter().filter(stays).cloned().collect();
+        Self { subkeys, sealing, retired, ..Self::default() }
     }
 
     /// Takes a key in: it verifies every kind.
@@ -55,6 +58,7 @@ impl Keyring {
         for kind in Kind::ALL {
             self.insert(key.subkey(kind));
         }
+        self.sealing.push(Arc::new(key.sealing_key()));
         Ok(())
     }
 
@@ -86,6 +90,18 @@ impl Keyring {
     #[must_use]
     pub fn minting(&self, kind: Kind) -> Option<&Subkey> {
         self.minting.and_then(|id| self.search(id, kind))
+    }
+
+    /// What seals an interactive session now; `None` on a node that only verifies.
+    #[must_use]
+    pub fn sealing(&self) -> Option<&SealingKey> {
+        self.minting.and_then(|id| self.unsealing(id))
+    }
+
+    /// What unseals an interactive session that was sealed with this key.
+    #[must_use]
+    pub fn unsealing(&self, id: KeyId) -> Option<&SealingKey> {
+        self.sealing.iter().find(|sealing| sealing.key_id() == id).map(AsRef::as_ref)
     }
 
     /// The names of the keys held, whole or in part, in ascending order.

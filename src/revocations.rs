@@ -135,6 +135,12 @@ impl Revocations {
         });
     }
 
+    /// How the account of a user stands.
+    #[must_use]
+    pub fn account(&self, user: UserId<'_>) -> Standing {
+        self.users.pin().get(user.as_str()).map(|record| record.standing).unwrap_or_default()
+    }
+
     /// How many users something is known of.
     #[must_use]
     pub fn users(&self) -> usize {

@@ -115,6 +115,9 @@ fn policy(config: &Config) -> Policy {
         access_cap: config.access_token_cap.map(|cap| cap.get()),
         refresh_life: config.refresh_token_lifetime.get(),
         refresh_grace: config.refresh_grace.get(),
+        login_life: config.login_token_lifetime.get(),
+        registration: config.registration,
+        guests: config.guests,
         session_life: config.session_lifetime.map(|life| life.get()),
         no_feed_life: config.no_feed_lifetime.bound(),
     }
@@ -132,6 +135,7 @@ impl Node {
             service: self.service.clone(),
             query_token: config.query_token,
             token_refresh: config.tokenrefresh,
+            public_url: config.public_url.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
         });

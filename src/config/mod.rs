@@ -15,7 +15,7 @@ mod units;
 mod values;
 
 pub use error::{ConfigError, Origin};
-pub use settings::{Config, LogFormat, PasswordHashing};
+pub use settings::{Config, LogFormat, PasswordHashing, Registration};
 pub use source::Overrides;
 pub use units::{Bytes, DurationError, Life, Millis, SizeError, parse_duration, parse_size};
 

@@ -10,7 +10,8 @@ use std::thread::available_parallelism;
 
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, SECOND};
 use super::values::{
-    address, duration, folder, life, log_filter, log_format, number, server_name, size, switch,
+    address, duration, folder, life, log_filter, log_format, number, registration, server_name,
+    size, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -91,6 +92,20 @@ pub struct Config {
     )]
     pub login_token_lifetime: Millis,
 
+    /// Who may register: closed for nobody, token for whoever has a registration token, open for
+    /// everybody.
+    #[config(env = "AMARETTI_REGISTRATION", default = "token", deserialize_with = registration)]
+    pub registration: Registration,
+
+    /// Whether guests are let in, who have no account and no password.
+    #[config(env = "AMARETTI_GUESTS", default = false, deserialize_with = switch)]
+    pub guests: bool,
+
+    /// Where clients reach this server, such as https://matrix.example.com; told to those that
+    /// look for it.
+    #[config(env = "AMARETTI_PUBLIC_URL", deserialize_with = url)]
+    pub public_url: Option<String>,
+
     /// Whether a token is also taken from `?access_token=`, for clients that send no header.
     #[config(env = "AMARETTI_QUERY_TOKEN", default = true, deserialize_with = switch)]
     pub query_token: bool,
@@ -135,6 +150,17 @@ pub struct Config {
     /// Cost of password hashing (argon2id); a change applies to passwords set from then on.
     #[config(nested)]
     pub password_hashing: PasswordHashing,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Nobody.
+    Closed,
+    /// Whoever has a registration token.
+    Token,
+    /// Everybody.
+    Open,
 }
 
 /// How a line is logged.

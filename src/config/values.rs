@@ -11,8 +11,8 @@ use serde::de::{Deserialize, Deserializer, Error};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::LogFormat;
 use super::units::{Bytes, DAY, Life, Millis, SECOND, parse_duration, parse_size};
+use super::{LogFormat, Registration};
 use crate::ident::ServerName;
 
 #[derive(serde::Deserialize)]
@@ -102,6 +102,25 @@ pub(super) fn log_filter<'de, D: Deserializer<'de>>(from: D) -> Result<String, D
              target=level after commas: info,sqlx=warn",
         )),
     }
+}
+
+pub(super) fn registration<'de, D: Deserializer<'de>>(from: D) -> Result<Registration, D::Error> {
+    match text(from)?.as_str() {
+        "closed" => Ok(Registration::Closed),
+        "token" => Ok(Registration::Token),
+        "open" => Ok(Registration::Open),
+        _ => Err(Error::custom("closed, token or open is wanted")),
+    }
+}
+
+pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = text(from)?;
+    let host = text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or_default();
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\<>?#".contains(&b));
+    if host.is_empty() || host.starts_with('/') || !plain {
+        return Err(Error::custom("a URL is wanted, such as https://matrix.example.com"));
+    }
+    Ok(text)
 }
 
 pub(super) fn log_format<'de, D: Deserializer<'de>>(from: D) -> Result<LogFormat, D::Error> {

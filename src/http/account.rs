@@ -32,6 +32,27 @@ pub(super) async fn sync(
     face.bearer(&request, |bearer| with_session(bearer, &nothing))
 }
 
+/// What the server can do for this user.
+pub(super) async fn capabilities(
+    State(face): State<Arc<Face>>,
+    request: Parts,
+) -> Result<Response, Outcome> {
+    let capabilities = json!({ "capabilities": {
+        "m.change_password": { "enabled": true },
+        "m.get_login_token": { "enabled": true },
+        "m.3pid_changes": { "enabled": false },
+        // There are no rooms here; clients insist on a default all the same.
+        "m.room_versions": { "default": "11", "available": { "11": "stable" } },
+    } });
+    face.bearer(&request, |bearer| with_session(bearer, &capabilities))
+}
+
+/// Where clients find this server, where its public address is known.
+pub(super) async fn well_known(State(face): State<Arc<Face>>) -> Result<Json<Value>, Outcome> {
+    let url = face.public_url.as_deref().ok_or(Outcome::UnknownPath)?;
+    Ok(Json(json!({ "m.homeserver": { "base_url": url } })))
+}
+
 /// The versions of the specification whose authentication endpoints are served.
 pub(super) async fn versions() -> Json<Value> {
     Json(json!({ "versions": [

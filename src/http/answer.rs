@@ -6,9 +6,9 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use crate::service::{Declined, Denial, Failure, RefreshFault};
+use crate::service::{Challenge, Declined, Denial, Failure, RefreshFault};
 use crate::token::{CaveatAt, EndedBy, Refusal};
 
 /// What came of a request that was not done.
@@ -59,11 +59,20 @@ pub struct Answer {
     pub soft_logout: Option<bool>,
     /// When to ask again, in milliseconds.
     pub retry_after_ms: Option<u64>,
+    /// What is to be proved first.
+    pub challenge: Option<Value>,
 }
 
 impl Answer {
     fn new(status: StatusCode, errcode: &'static str, error: impl Into<String>) -> Self {
-        Self { status, errcode, error: error.into(), soft_logout: None, retry_after_ms: None }
+        Self {
+            status,
+            errcode,
+            error: error.into(),
+            soft_logout: None,
+            retry_after_ms: None,
+            challenge: None,
+        }
     }
 
     fn unknown_token(soft_logout: bool, error: &str) -> Self {
@@ -114,6 +123,7 @@ impl Answer {
             Outcome::TimedOut => Self::unavailable("This took too long, try again", 1000),
             Outcome::Denied(Denial::Refused(refusal)) => refused(*refusal),
             Outcome::Denied(Denial::Declined(declined)) => declined_answer(*declined),
+            Outcome::Denied(Denial::Challenged(challenge)) => challenged(challenge),
             Outcome::Denied(Denial::Failed(failure)) => failed(failure),
         }
     }
@@ -162,13 +172,12 @@ fn narrowed(at: CaveatAt, why: &str) -> Answer {
 }
 
 fn declined_answer(declined: Declined) -> Answer {
+    let as_told = |status, errcode| Answer::new(status, errcode, declined.to_string());
+    let bad = |errcode| as_told(StatusCode::BAD_REQUEST, errcode);
+    let forbidden = |error: &str| Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", error);
     match declined {
-        Declined::WrongPassword => {
-            Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "Invalid username or password")
-        }
-        Declined::WrongLoginToken(_) => {
-            Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", "Invalid login token")
-        }
+        Declined::WrongPassword => forbidden("Invalid username or password"),
+        Declined::WrongLoginToken(_) => forbidden("Invalid login token"),
         Declined::WrongRefreshToken(RefreshFault::Refused(Refusal::Ended(ended))) => {
             refused(Refusal::Ended(ended))
         }
@@ -178,10 +187,39 @@ fn declined_answer(declined: Declined) -> Answer {
             | RefreshFault::TooManyBranches
             | RefreshFault::TooOld,
         ) => Answer::unknown_token(true, "This refresh token is not good any more"),
-        Declined::BadDeviceId => {
-            Answer::new(StatusCode::BAD_REQUEST, "M_BAD_JSON", declined.to_string())
+        Declined::BadDeviceId => bad("M_BAD_JSON"),
+        Declined::InvalidUsername => bad("M_INVALID_USERNAME"),
+        Declined::UserInUse => bad("M_USER_IN_USE"),
+        Declined::WeakPassword => bad("M_WEAK_PASSWORD"),
+        Declined::OtherOperation
+        | Declined::OtherUser
+        | Declined::AlreadyDone
+        | Declined::SpentRegistrationToken
+        | Declined::Closed => forbidden(&declined.to_string()),
+        Declined::Guest => as_told(StatusCode::FORBIDDEN, "M_GUEST_ACCESS_FORBIDDEN"),
+        Declined::NoDevice => as_told(StatusCode::NOT_FOUND, "M_NOT_FOUND"),
+        Declined::TooSoon(ms) => {
+            let answer = as_told(StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED");
+            Answer { retry_after_ms: Some(ms), ..answer }
         }
     }
+}
+
+/// The 401 of user-interactive auth: `completed` and `params` even when they are empty, and an
+/// errcode only when a stage was tried and not passed.
+fn challenged(challenge: &Challenge) -> Answer {
+    let flows: Vec<_> =
+        challenge.flows.iter().map(|stage| json!({ "stages": [stage.name()] })).collect();
+    let body = json!({
+        "flows": flows,
+        "completed": [],
+        "params": {},
+        "session": challenge.session,
+    });
+    let errcode = if challenge.fault.is_some() { "M_FORBIDDEN" } else { "" };
+    let answer =
+        Answer::new(StatusCode::UNAUTHORIZED, errcode, challenge.fault.unwrap_or_default());
+    Answer { challenge: Some(body), ..answer }
 }
 
 fn failed(failure: &Failure) -> Answer {
@@ -198,7 +236,7 @@ fn failed(failure: &Failure) -> Answer {
             5000,
         ),
         Failure::Busy => Answer::unavailable("Too many logins at once, try again", 2000),
-        Failure::Randomness | Failure::Mint(_) => {
+        Failure::Randomness | Failure::Sealing | Failure::Mint(_) => {
             Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "Internal error")
         }
     }
@@ -228,11 +266,21 @@ impl IntoResponse for Outcome {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut body = json!({ "errcode": self.errcode, "error": self.error });
-        if let (Some(soft_logout), Some(body)) = (self.soft_logout, body.as_object_mut()) {
+        let mut body = match self.challenge {
+            Some(Value::Object(body)) => body,
+            _ => Map::new(),
+        };
+        if !self.errcode.is_empty() {
+            body.insert("errcode".to_owned(), self.errcode.into());
+            body.insert("error".to_owned(), self.error.into());
+        }
+        if let Some(soft_logout) = self.soft_logout {
             body.insert("soft_logout".to_owned(), soft_logout.into());
         }
-        let mut response = (self.status, axum::Json(body)).into_response();
+        if let Some(ms) = self.retry_after_ms.filter(|_| self.errcode == "M_LIMIT_EXCEEDED") {
+            body.insert("retry_after_ms".to_owned(), ms.into());
+        }
+        let mut response = (self.status, axum::Json(Value::Object(body))).into_response();
         if let Some(ms) = self.retry_after_ms {
             // Whole seconds, rounded up: who waits that long is not turned away again.
             let seconds = HeaderValue::from(ms.div_ceil(1000));

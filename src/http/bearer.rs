@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::Face;
 use super::answer::Outcome;
 use crate::occasion::{self, PathScratch};
+use crate::service::{Caller, Declined, Denial};
 use crate::token::{Bearer, Occasion, Purpose, Scratch};
 
 impl Face {
@@ -40,6 +41,13 @@ impl Face {
         Ok(act(&self.service.admit(&token, &mut scratch, &occasion)?))
     }
 
+    /// Who asks, on endpoints where guests may not go.
+    pub(super) fn member(&self, request: &Parts) -> Result<Caller, Outcome> {
+        let (guest, caller) =
+            self.bearer(request, |bearer| (bearer.is_guest(), Caller::of(bearer)))?;
+        if guest { Err(Denial::from(Declined::Guest).into()) } else { Ok(caller) }
+    }
+
     /// The access token of a request: from the header, or from the query where that is allowed.
     fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
         let header = match request.headers.get(header::AUTHORIZATION) {
@@ -58,14 +66,27 @@ impl Face {
         }
     }
 
+    /// The JSON object in the body of a request that may come without one.
+    pub(super) async fn object_or_nothing(
+        &self,
+        body: Body,
+    ) -> Result<Map<String, Value>, Outcome> {
+        let bytes = to_bytes(body, self.body_limit).await.map_err(|_| Outcome::TooLarge)?;
+        if bytes.is_empty() { Ok(Map::new()) } else { parsed(&bytes) }
+    }
+
     /// The JSON object in the body of a request, whatever its content type says.
     pub(super) async fn object(&self, body: Body) -> Result<Map<String, Value>, Outcome> {
         let bytes = to_bytes(body, self.body_limit).await.map_err(|_| Outcome::TooLarge)?;
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(object)) => Ok(object),
-            Ok(_) => Err(Outcome::BadJson("The body must be a JSON object")),
-            Err(_) => Err(Outcome::NotJson),
-        }
+        parsed(&bytes)
+    }
+}
+
+fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Outcome::BadJson("The body must be a JSON object")),
+        Err(_) => Err(Outcome::NotJson),
     }
 }
 
@@ -82,12 +103,21 @@ pub(super) fn address(request: &Parts) -> Option<IpAddr> {
 /// The value of `access_token` in a query. Our tokens need no escapes; one that has some is
 /// decoded all the same, because clients escape what they like.
 fn access_token(query: &str) -> Option<Cow<'_, str>> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix("access_token="))?;
-    if value.contains(['%', '+']) {
-        let decoded = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-        return Some(decoded);
+    query.split('&').find_map(|pair| pair.strip_prefix("access_token=")).map(decoded)
+}
+
+/// The value of a parameter in the query of a request.
+pub(super) fn query<'r>(request: &'r Parts, name: &str) -> Option<Cow<'r, str>> {
+    let pairs = request.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
+}
+
+fn decoded(value: &str) -> Cow<'_, str> {
+    if value.contains('+') {
+        let value = value.replace('+', " ");
+        return Cow::Owned(percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into());
     }
-    Some(Cow::Borrowed(value))
+    percent_encoding::percent_decode_str(value).decode_utf8_lossy()
 }
 
 /// The text under a key of an object; `null` counts as absent.
@@ -103,15 +133,30 @@ pub(super) fn text<'o>(
     }
 }
 
-/// The switch under a key of an object; absent and `null` count as off.
-pub(super) fn switch(
+/// The switch under a key of an object, if it is there; `null` counts as absent.
+pub(super) fn maybe_switch(
     object: &Map<String, Value>,
-    key: &str,
-    wrong: &'static str,
-) -> Result<bool, Outcome> {
+    key: &'static str,
+) -> Result<Option<bool>, Outcome> {
     match object.get(key) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(on)) => Ok(*on),
-        Some(_) => Err(Outcome::BadJson(wrong)),
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(on)) => Ok(Some(*on)),
+        Some(_) => Err(Outcome::BadJson(match key {
+            "refresh_token" => "`refresh_token` must be true or false",
+            "inhibit_login" => "`inhibit_login` must be true or false",
+            _ => "`logout_devices` must be true or false",
+        })),
+    }
+}
+
+/// The object under a key of an object; `null` counts as absent.
+pub(super) fn object_in<'o>(
+    object: &'o Map<String, Value>,
+    key: &str,
+) -> Result<Option<&'o Map<String, Value>>, Outcome> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(inner)) => Ok(Some(inner)),
+        Some(_) => Err(Outcome::BadJson("`auth` must be an object")),
     }
 }

@@ -13,14 +13,16 @@ use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{address, switch, text};
+use super::bearer::{address, maybe_switch, text};
 use super::layers::Admitted;
 use crate::service::{Credentials, Granted, Login, LoginToken, Pair};
 use crate::token::{Occasion, Purpose};
 
 /// The kinds of login there are.
 pub(super) async fn flows() -> Json<Value> {
-    Json(json!({ "flows": [{ "type": "m.login.password" }, { "type": "m.login.token" }] }))
+    Json(
+        json!({ "flows": [{ "type": "m.login.password" }, { "type": "m.login.token", "get_login_token": true }] }),
+    )
 }
 
 /// Begins a session.
@@ -38,7 +40,7 @@ pub(super) async fn login(
             "initial_device_display_name",
             "`initial_device_display_name` must be a string",
         )?,
-        renewable: switch(&body, "refresh_token", "`refresh_token` must be true or false")?,
+        renewable: maybe_switch(&body, "refresh_token")?.unwrap_or(false),
     };
     let granted = face.service.login(&login).await?;
     let session = Extension(Admitted(granted.session.to_string()));
@@ -47,7 +49,7 @@ pub(super) async fn login(
     Ok(response)
 }
 
-fn rendered(face: &Face, granted: &Granted) -> Value {
+pub(super) fn rendered(face: &Face, granted: &Granted) -> Value {
     let mut answer = pair(&granted.pair);
     answer.insert("user_id".to_owned(), granted.user_id.as_str().into());
     answer.insert("device_id".to_owned(), granted.device_id.as_str().into());

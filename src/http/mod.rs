@@ -5,10 +5,13 @@
 mod account;
 mod answer;
 mod bearer;
+mod devices;
 mod health;
+mod interactive;
 mod layers;
 mod login;
 mod refresh;
+mod register;
 mod session;
 
 use std::sync::Arc;
@@ -30,6 +33,8 @@ pub struct Face {
     pub query_token: bool,
     /// Whether the `/tokenrefresh` of 2015 is served.
     pub token_refresh: bool,
+    /// Where clients reach this server, for those that ask.
+    pub public_url: Option<String>,
     /// The largest body, in bytes.
     pub body_limit: usize,
     /// The longest a request may take.
@@ -38,31 +43,55 @@ pub struct Face {
 
 /// What clients ask.
 pub fn public(face: Arc<Face>) -> Router {
-    let mut router = Router::new().route("/_matrix/client/versions", get(account::versions));
+    let mut router = Router::new()
+        .route("/.well-known/matrix/client", get(account::well_known))
+        .route("/_matrix/client/versions", get(account::versions));
     for version in ["r0", "v3"] {
         let at = |path: &str| format!("/_matrix/client/{version}/{path}");
         router = router
             // Whoever wants in.
             .route(&at("login"), get(login::flows).post(login::login))
+            .route(&at("register"), post(register::register))
+            .route(&at("register/available"), get(register::available))
             // Whoever brings a token.
             .route(&at("account/whoami"), get(account::whoami))
+            .route(&at("capabilities"), get(account::capabilities))
             .route(&at("logout"), post(session::logout))
             .route(&at("logout/all"), post(session::logout_all))
+            .route(&at("devices"), get(devices::list))
+            .route(
+                &at("devices/{device_id}"),
+                get(devices::one).put(devices::rename).delete(devices::delete),
+            )
+            // Whoever brings a token and proves more.
+            .route(&at("delete_devices"), post(devices::delete_many))
+            .route(&at("account/password"), post(interactive::password))
+            .route(&at("account/deactivate"), post(interactive::deactivate))
             // No homeserver is linked: enough to tell whether a token lives.
             .route(&at("sync"), get(account::sync));
     }
-    // Whoever brings a refresh token.
+    for path in ["v1/login/get_token", "unstable/org.matrix.msc3882/login/get_token"] {
+        let path = format!("/_matrix/client/{path}");
+        router = router.route(&path, post(interactive::login_token));
+    }
+    let validity = "/_matrix/client/v1/register/m.login.registration_token/validity";
+    router = router.route(validity, get(register::validity));
+    framed(with_refresh(router, face.token_refresh), &face, true)
+}
+
+/// Whoever brings a refresh token.
+fn with_refresh(mut router: Router<Arc<Face>>, drafts: bool) -> Router<Arc<Face>> {
     for version in ["v3", "v1", "unstable/org.matrix.msc2918", "unstable/org.matrix.msc2918.v1"] {
         let path = format!("/_matrix/client/{version}/refresh");
         router = router.route(&path, post(refresh::refresh));
     }
-    if face.token_refresh {
+    if drafts {
         for version in ["r0", "api/v1", "v2_alpha", "api/v2_alpha"] {
             let path = format!("/_matrix/client/{version}/tokenrefresh");
             router = router.route(&path, post(refresh::token_refresh));
         }
     }
-    framed(router, &face, true)
+    router
 }
 
 /// What operators and proxies ask; not for the outside.

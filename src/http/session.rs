@@ -11,14 +11,13 @@ use serde_json::{Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use crate::service::Caller;
 
 /// Ends the session of the token and takes its device away.
 pub(super) async fn logout(
     State(face): State<Arc<Face>>,
     request: Parts,
 ) -> Result<Json<Value>, Outcome> {
-    let caller = face.bearer(&request, Caller::of)?;
+    let caller = face.member(&request)?;
     face.service.logout(&caller).await?;
     Ok(Json(json!({})))
 }
@@ -28,7 +27,7 @@ pub(super) async fn logout_all(
     State(face): State<Arc<Face>>,
     request: Parts,
 ) -> Result<Json<Value>, Outcome> {
-    let caller = face.bearer(&request, Caller::of)?;
+    let caller = face.member(&request)?;
     face.service.logout_all(&caller).await?;
     Ok(Json(json!({})))
 }

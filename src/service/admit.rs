@@ -74,9 +74,20 @@ pub struct Caller {
     pub device_id: Option<String>,
     /// In which session.
     pub session: SessionId,
+    /// The caveats that holders appended to the token.
+    pub appended: Vec<String>,
+    /// When the token ends, at the latest.
+    pub ends_at: Option<Timestamp>,
 }
 
 impl Caller {
+    /// Somebody of whom no more is known than a name and a session.
+    pub(super) fn named(user_id: &str, session: &str) -> Option<Self> {
+        let session = SessionId::parse(session)?;
+        let (user_id, appended) = (user_id.to_owned(), Vec::new());
+        Some(Self { user_id, device_id: None, session, appended, ends_at: None })
+    }
+
     /// Remembers a bearer.
     #[must_use]
     pub fn of(bearer: &Bearer<'_>) -> Self {
@@ -84,6 +95,8 @@ impl Caller {
             user_id: bearer.user_id().as_str().to_owned(),
             device_id: bearer.device_id().map(|device| device.as_str().to_owned()),
             session: bearer.session(),
+            appended: bearer.appended().map(str::to_owned).collect(),
+            ends_at: bearer.ends_at(),
         }
     }
 

@@ -169,12 +169,12 @@ impl Granted {
 
 /// Ten letters, as device ids usually look: 47 random bits, and a clash ends only a session of the
 /// same user.
-fn new_device_id() -> Result<String, Failure> {
+pub(super) fn new_device_id() -> Result<String, Failure> {
     let letters = random::<10>()?.map(|byte| char::from(b'A' + byte % 26));
     Ok(letters.iter().collect())
 }
 
 /// At most 100 characters: what Synapse keeps of a display name.
-fn shortened(name: &str) -> String {
+pub(super) fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
 }

@@ -81,14 +81,14 @@ impl Spent {
 
 /// What a repeated login is given again.
 #[derive(Serialize, Deserialize)]
-struct Begun {
-    session: String,
-    device_id: String,
-    issued_at: u64,
+pub(super) struct Begun {
+    pub(super) session: String,
+    pub(super) device_id: String,
+    pub(super) issued_at: u64,
     /// A digest of the very text that was presented.
-    spelling: String,
+    pub(super) spelling: String,
     /// Whether the session renews its tokens.
-    renewable: bool,
+    pub(super) renewable: bool,
 }
 
 impl Service {
@@ -191,7 +191,7 @@ impl Service {
         tx.finish_claim(
             claim.name,
             session,
-            &remember(&granted, &spent.spelling, beginning.renewable),
+            &granted.remember(&spent.spelling, beginning.renewable),
         )
         .await?;
         if !claim.proofs.is_empty() {
@@ -224,7 +224,7 @@ impl Service {
         let session = SessionId::parse(&begun.session).ok_or(wrong(LoginTokenFault::Spent))?;
         let user_id = spent.caller.user_id.clone();
         let device_id = Some(begun.device_id.clone());
-        let again = Caller { user_id, device_id, session };
+        let again = Caller { user_id, device_id, session, appended: Vec::new(), ends_at: None };
         again.judge(&tx.facts_about(&again.user_id).await?).map_err(refused)?;
         if !self.uses().is_unused(session) {
             return Err(wrong(LoginTokenFault::Spent));
@@ -235,7 +235,7 @@ impl Service {
     }
 
     /// The user id that somebody typed: a whole one of this server, or a localpart.
-    fn user_id_of(&self, user: &str) -> Option<String> {
+    pub(super) fn user_id_of(&self, user: &str) -> Option<String> {
         let user_id = if user.starts_with('@') {
             user.to_owned()
         } else {
@@ -248,15 +248,18 @@ impl Service {
     }
 }
 
-fn remember(granted: &Granted, spelling: &str, renewable: bool) -> String {
-    let begun = Begun {
-        session: granted.session.to_string(),
-        device_id: granted.device_id.clone(),
-        issued_at: granted.issued_at.millis(),
-        spelling: spelling.to_owned(),
-        renewable,
-    };
-    serde_json::to_string(&begun).unwrap_or_default()
+impl Granted {
+    /// What a repetition is given again.
+    pub(super) fn remember(&self, spelling: &str, renewable: bool) -> String {
+        let begun = Begun {
+            session: self.session.to_string(),
+            device_id: self.device_id.clone(),
+            issued_at: self.issued_at.millis(),
+            spelling: spelling.to_owned(),
+            renewable,
+        };
+        serde_json::to_string(&begun).unwrap_or_default()
+    }
 }
 
 pub(super) fn wrong(fault: LoginTokenFault) -> Denial {

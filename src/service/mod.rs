@@ -3,15 +3,20 @@
 //! This floor knows tokens, facts and the store; it refuses to know HTTP and the command line.
 //! Everything that can go wrong is said by whose fault it is: the token's, the caller's, or ours.
 
+mod account;
 mod admit;
 mod begin;
+mod devices;
 mod feed;
 mod generation;
+mod interactive;
 mod keys;
 mod login;
 mod mint;
 mod password;
 mod refresh;
+mod register;
+mod sealed;
 mod session;
 mod uses;
 
@@ -20,18 +25,22 @@ use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 
+pub use account::{Change, Others};
 pub use admit::Caller;
 pub use begin::Granted;
 pub use feed::Following;
+pub use interactive::{Asked, Challenge, Passed, Stage};
 pub use keys::{KeyCare, KeyCareError, make_key};
 pub use login::{Credentials, Login, LoginToken};
 pub use mint::Pair;
 pub use password::{HashCost, Passwords};
+pub use register::{Register, Registered};
 pub use session::Ended;
 
 use mint::Minting;
 use uses::Uses;
 
+use crate::config::Registration;
 use crate::ident::ServerName;
 use crate::keyring::Keyring;
 use crate::revocations::Revocations;
@@ -48,6 +57,9 @@ pub enum Denial {
     /// The caller's fault.
     #[error(transparent)]
     Declined(#[from] Declined),
+    /// Something is to be proved first.
+    #[error("interactive auth is asked for")]
+    Challenged(Box<Challenge>),
     /// Our fault; never a verdict on anybody.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -65,6 +77,39 @@ pub enum Declined {
     /// The refresh token will not do; clients are not told why.
     #[error("invalid refresh token: {0}")]
     WrongRefreshToken(RefreshFault),
+    /// An interactive session that was opened for another operation or another caller.
+    #[error("this interactive session was opened for something else")]
+    OtherOperation,
+    /// The proof is of another user than the one who asks.
+    #[error("this is the password of another user")]
+    OtherUser,
+    /// The success of an interactive session has been used.
+    #[error("this interactive session has been used: begin another")]
+    AlreadyDone,
+    /// Guests may not do this.
+    #[error("guests may not do this")]
+    Guest,
+    /// Nobody may register, or not in this way.
+    #[error("registration is closed here")]
+    Closed,
+    /// The registration token has been used up meanwhile.
+    #[error("this registration token has been used up")]
+    SpentRegistrationToken,
+    /// The username is taken.
+    #[error("this username is taken")]
+    UserInUse,
+    /// No user could bear this name.
+    #[error("a username may hold only a-z, 0-9 and . _ = - / +")]
+    InvalidUsername,
+    /// The password is too short.
+    #[error("a password needs at least 8 characters")]
+    WeakPassword,
+    /// There is no such device.
+    #[error("there is no such device")]
+    NoDevice,
+    /// It was asked for too often.
+    #[error("too many requests: wait {0} ms")]
+    TooSoon(u64),
     /// A device id that cannot be one.
     #[error("`device_id` must have 1 to 255 bytes and no control characters")]
     BadDeviceId,
@@ -134,6 +179,9 @@ pub enum Failure {
     /// The operating system has no randomness.
     #[error("the operating system gives no randomness")]
     Randomness,
+    /// An interactive session could not be sealed.
+    #[error("an interactive session could not be sealed")]
+    Sealing,
     /// A grant did not fit a token.
     #[error("{0}")]
     Mint(#[from] MintError),
@@ -168,6 +216,12 @@ pub struct Policy {
     pub refresh_life: u64,
     /// How long after its retirement a refresh token is still answered.
     pub refresh_grace: u64,
+    /// Login tokens that a session asks for.
+    pub login_life: u64,
+    /// Who may register.
+    pub registration: Registration,
+    /// Whether guests are let in.
+    pub guests: bool,
     /// How long a session may be renewed; `None` for ever.
     pub session_life: Option<u64>,
     /// On a node without a feed, the longest remaining life of a token it answers for; `None` for
@@ -184,6 +238,9 @@ impl Default for Policy {
             access_cap: None,
             refresh_life: 365 * 86_400_000,
             refresh_grace: 0,
+            login_life: 2 * 60_000,
+            registration: Registration::Token,
+            guests: false,
             session_life: None,
             no_feed_life: Some(5 * 60_000),
         }

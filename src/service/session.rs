@@ -116,7 +116,7 @@ impl Service {
     }
 
     /// A transaction in which the caller's session lives.
-    async fn judged(&self, caller: &Caller) -> Result<Tx, Denial> {
+    pub(super) async fn judged(&self, caller: &Caller) -> Result<Tx, Denial> {
         let mut tx = self.store()?.begin().await?;
         let facts = tx.facts_about(&caller.user_id).await?;
         caller.judge(&facts)?;
@@ -125,14 +125,14 @@ impl Service {
 
     /// The user's next tick; an account-less user, whose token was minted offline, has none, and
     /// is ended by the clock.
-    async fn tick(&self, tx: &mut Tx, caller: &Caller) -> Result<Timestamp, Denial> {
+    pub(super) async fn tick(&self, tx: &mut Tx, caller: &Caller) -> Result<Timestamp, Denial> {
         // A token minted offline by a clock that is ahead began after everything else here: the
         // ending has to lie behind it all the same.
         let after = self.now().max(caller.session.beginning().plus(1));
         Ok(tx.tick(&caller.user_id, after).await?.unwrap_or(after))
     }
 
-    async fn end(&self, mut tx: Tx, fact: &Fact) -> Result<(), Denial> {
+    pub(super) async fn end(&self, mut tx: Tx, fact: &Fact) -> Result<(), Denial> {
         tx.append(fact, None, &self.ring().ids()).await?;
         tx.commit().await?;
         self.heard(Some(fact));

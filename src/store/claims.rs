@@ -39,7 +39,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn unused_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
-        const SQL: &str = "SELECT session, expires_at FROM claims WHERE state = 'done'";
+        const SQL: &str = "SELECT session, expires_at FROM claims \
+             WHERE state = 'done' AND session IS NOT NULL";
         let rows = self.read().await?.rows(SQL, &[]).await?;
         let session = |row: &Row| {
             let session = SessionId::parse(&row.text(0)?).ok_or(StoreError::Damaged("claims"))?;
@@ -110,5 +111,24 @@ impl Tx {
             "UPDATE claims SET state = 'done', session = $2, result = $3 WHERE claim = $1";
         let session = session.to_string();
         self.run(SQL, &[Arg::Text(name), Arg::Text(&session), Arg::Text(result)]).await.map(|_| ())
+    }
+
+    /// Writes the result of a claim that is ours and of which no session came.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn finish_with(&mut self, name: &str, result: &str) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE claims SET state = 'done', result = $2 WHERE claim = $1";
+        self.run(SQL, &[Arg::Text(name), Arg::Text(result)]).await.map(|_| ())
+    }
+
+    /// What a claim that was done gave; `None` when it was not done.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn claim_result(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        const SQL: &str = "SELECT result FROM claims WHERE claim = $1 AND state <> 'taken'";
+        let row = self.row(SQL, &[Arg::Text(name)]).await?;
+        Ok(row.map(|row| row.maybe(0)).transpose()?.flatten())
     }
 }

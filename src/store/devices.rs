@@ -106,4 +106,34 @@ impl Tx {
             "DELETE FROM devices WHERE user_id = $1 AND ($2 IS NULL OR device_id = $2)";
         self.run(SQL, &[Arg::Text(user_id), Arg::Maybe(device_id)]).await
     }
+
+    /// Takes every device of a user away but one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn delete_other_devices(
+        &mut self,
+        user_id: &str,
+        spared: Option<&str>,
+    ) -> Result<u64, StoreError> {
+        const SQL: &str =
+            "DELETE FROM devices WHERE user_id = $1 AND ($2 IS NULL OR device_id <> $2)";
+        self.run(SQL, &[Arg::Text(user_id), Arg::Maybe(spared)]).await
+    }
+
+    /// Gives a device another display name; `false` when there is none of this id.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn rename_device(
+        &mut self,
+        user_id: &str,
+        device_id: &str,
+        display_name: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str =
+            "UPDATE devices SET display_name = $3 WHERE user_id = $1 AND device_id = $2";
+        let args = [Arg::Text(user_id), Arg::Text(device_id), Arg::Maybe(display_name)];
+        Ok(self.run(SQL, &args).await? == 1)
+    }
 }

@@ -34,6 +34,10 @@ impl Row {
         Ok(self.0.try_get(column)?)
     }
 
+    pub(super) fn maybe_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        Ok(self.0.try_get(column)?)
+    }
+
     pub(super) fn int(&self, column: usize) -> Result<i64, StoreError> {
         Ok(self.0.try_get(column)?)
     }
@@ -78,9 +82,10 @@ impl Pool {
 }
 
 fn migrator() -> Migrator {
-    const ALL: [(&str, &str); 2] = [
+    const ALL: [(&str, &str); 3] = [
         ("first", include_str!("../../migrations/0001_first.sql")),
         ("refresh", include_str!("../../migrations/0002_refresh.sql")),
+        ("accounts", include_str!("../../migrations/0003_accounts.sql")),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let sql = sql.into_sql_str();

@@ -6,6 +6,7 @@
 //! ```text
 //! key (32 random bytes)
 //!  ├─ HMAC(key, "amaretti 1 key id")       first 4 bytes: the key id
+//!  ├─ HMAC(key, "amaretti 1 interactive")  seals interactive sessions
 //!  └─ HMAC(key, "amaretti 1 access")       the subkey of one kind of token, likewise for
 //!      │                                   refresh, login and inner
 //!      ├─ HMAC(subkey, "amaretti 1 check")       first 8 bytes: the check value of an export
@@ -111,10 +112,36 @@ impl Key {
         Subkey::from_bytes(kind, self.id(), &derive(&self.0, label))
     }
 
+    /// What interactive sessions are sealed with: another key for another purpose.
+    #[must_use]
+    pub fn sealing_key(&self) -> SealingKey {
+        SealingKey { key_id: self.id(), secret: derive(&self.0, "amaretti 1 interactive") }
+    }
+
     /// The 32 bytes, for the one who writes the key file.
     #[must_use]
     pub fn expose(&self) -> &[u8; KEY_BYTES] {
         &self.0
+    }
+}
+
+/// What interactive sessions are sealed with. Wiped when dropped.
+pub struct SealingKey {
+    key_id: KeyId,
+    secret: Zeroizing<[u8; KEY_BYTES]>,
+}
+
+impl SealingKey {
+    /// The name of the key this was derived from.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
+    /// The 32 bytes, for the one who seals.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; KEY_BYTES] {
+        &self.secret
     }
 }
 

@@ -46,7 +46,7 @@ pub use caveat::{Caveat, CaveatError, Term, VOCABULARY};
 pub use chain::TAG_BYTES;
 pub use clear::{Action, Gate, Occasion, Purpose};
 pub use identifier::{IDENTIFIER_BYTES, Identifier, Kind, Route, SessionId};
-pub use key::{KEY_BYTES, Key, KeyId, Subkey, WeakKey};
+pub use key::{KEY_BYTES, Key, KeyId, SealingKey, Subkey, WeakKey};
 pub use mint::{Grant, Token};
 pub use refusal::{CaveatAt, EndedBy, Malformed, MintError, Refusal};
 pub use verify::{Account, AccountState, Authentic, Bearer, Facts, Keys, NoFacts};

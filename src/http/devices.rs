@@ -1,0 +1,107 @@
+//! A user's own devices.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::request::Parts;
+use serde_json::{Map, Value, json};
+
+use super::Face;
+use super::answer::Outcome;
+use super::bearer::{object_in, text};
+use super::register::nothing;
+use crate::service::{Asked, Caller, Stage};
+use crate::store::Device;
+
+/// Every device.
+pub(super) async fn list(
+    State(face): State<Arc<Face>>,
+    request: Parts,
+) -> Result<Json<Value>, Outcome> {
+    let caller = face.bearer(&request, Caller::of)?;
+    let devices = face.service.devices(&caller).await?;
+    Ok(Json(json!({ "devices": devices.iter().map(rendered).collect::<Vec<_>>() })))
+}
+
+/// One device.
+pub(super) async fn one(
+    State(face): State<Arc<Face>>,
+    Path(device_id): Path<String>,
+    request: Parts,
+) -> Result<Json<Value>, Outcome> {
+    let caller = face.bearer(&request, Caller::of)?;
+    Ok(Json(rendered(&face.service.device(&caller, &device_id).await?)))
+}
+
+/// Gives a device another display name.
+pub(super) async fn rename(
+    State(face): State<Arc<Face>>,
+    Path(device_id): Path<String>,
+    request: Parts,
+    body: Body,
+) -> Result<Json<Value>, Outcome> {
+    let caller = face.bearer(&request, Caller::of)?;
+    let body = face.object(body).await?;
+    let name = text(&body, "display_name", "`display_name` must be a string")?;
+    match name {
+        Some(name) => face.service.rename_device(&caller, &device_id, Some(name)).await?,
+        None => drop(face.service.device(&caller, &device_id).await?),
+    }
+    Ok(nothing())
+}
+
+/// Deletes one device, once its user has proved who it is.
+pub(super) async fn delete(
+    State(face): State<Arc<Face>>,
+    Path(device_id): Path<String>,
+    request: Parts,
+    body: Body,
+) -> Result<Json<Value>, Outcome> {
+    let caller = face.member(&request)?;
+    let body = face.object_or_nothing(body).await?;
+    delete_all(&face, &caller, &format!("delete_device {device_id}"), &[&device_id], &body).await
+}
+
+/// Deletes several devices, once their user has proved who it is.
+pub(super) async fn delete_many(
+    State(face): State<Arc<Face>>,
+    request: Parts,
+    body: Body,
+) -> Result<Json<Value>, Outcome> {
+    let caller = face.member(&request)?;
+    let body = face.object(body).await?;
+    let wrong = Outcome::BadJson("`devices` must be a list of device ids");
+    let Some(Value::Array(devices)) = body.get("devices") else { return Err(wrong) };
+    let devices: Option<Vec<_>> = devices.iter().map(Value::as_str).collect();
+    let devices = devices.ok_or(wrong)?;
+    delete_all(&face, &caller, &format!("delete_devices {devices:?}"), &devices, &body).await
+}
+
+async fn delete_all(
+    face: &Face,
+    caller: &Caller,
+    operation: &str,
+    devices: &[&str],
+    body: &Map<String, Value>,
+) -> Result<Json<Value>, Outcome> {
+    let asked = Asked {
+        operation,
+        caller: Some(caller),
+        auth: object_in(body, "auth")?,
+        flows: &[Stage::Password, Stage::LoginToken],
+        remember: Map::new(),
+    };
+    let passed = face.service.interact(asked).await?;
+    face.service.delete_devices(caller, devices, &passed).await?;
+    Ok(nothing())
+}
+
+fn rendered(device: &Device) -> Value {
+    let mut rendered = json!({ "device_id": device.device_id });
+    if let (Some(name), Some(rendered)) = (&device.display_name, rendered.as_object_mut()) {
+        rendered.insert("display_name".to_owned(), name.as_str().into());
+    }
+    rendered
+}

@@ -1,0 +1,83 @@
+//! `POST /register` and what is asked before it: is a name free, is a registration token good.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::Face;
+use super::answer::Outcome;
+use super::bearer::{maybe_switch, object_in, query, text};
+use super::layers::Admitted;
+use super::login::rendered;
+use crate::service::{Granted, Register};
+
+/// Makes an account, or lets a guest in.
+pub(super) async fn register(
+    State(face): State<Arc<Face>>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Outcome> {
+    let body = face.object(body).await?;
+    match query(&parts, "kind").as_deref() {
+        None | Some("user") => {}
+        Some("guest") => return Ok(session(&face, &face.service.register_guest()?)),
+        Some(_) => return Err(Outcome::BadJson("`kind` must be user or guest")),
+    }
+    if text(&body, "type", "`type` must be a string")? == Some("m.login.application_service") {
+        return Err(Outcome::AppserviceLogin);
+    }
+    let name = "`initial_device_display_name` must be a string";
+    let register = Register {
+        username: text(&body, "username", "`username` must be a string")?,
+        password: text(&body, "password", "`password` must be a string")?,
+        device_id: text(&body, "device_id", "`device_id` must be a string")?,
+        display_name: text(&body, "initial_device_display_name", name)?,
+        inhibit_login: maybe_switch(&body, "inhibit_login")?,
+        renewable: maybe_switch(&body, "refresh_token")?,
+        auth: object_in(&body, "auth")?,
+    };
+    let registered = face.service.register(&register).await?;
+    Ok(match &registered.granted {
+        Some(granted) => session(&face, granted),
+        None => {
+            let server = face.service.server().as_str();
+            Json(json!({ "user_id": registered.user_id, "home_server": server })).into_response()
+        }
+    })
+}
+
+fn session(face: &Face, granted: &Granted) -> Response {
+    let mut response = Json(rendered(face, granted)).into_response();
+    response.extensions_mut().insert(Admitted(granted.session.to_string()));
+    response
+}
+
+/// Whether a username is free.
+pub(super) async fn available(
+    State(face): State<Arc<Face>>,
+    parts: Parts,
+) -> Result<Json<Value>, Outcome> {
+    let username = query(&parts, "username").ok_or(Outcome::BadJson("`username` is missing"))?;
+    face.service.check_available(&username).await?;
+    Ok(Json(json!({ "available": true })))
+}
+
+/// Whether a registration token is good.
+pub(super) async fn validity(
+    State(face): State<Arc<Face>>,
+    parts: Parts,
+) -> Result<Json<Value>, Outcome> {
+    let token = query(&parts, "token").ok_or(Outcome::BadJson("`token` is missing"))?;
+    let valid = face.service.check_registration_token(&token).await?;
+    Ok(Json(json!({ "valid": valid })))
+}
+
+/// An object that has nothing in it.
+pub(super) fn nothing() -> Json<Value> {
+    Json(Value::Object(Map::new()))
+}

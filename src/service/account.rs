@@ -1,0 +1,163 @@
+//! Accounts: passwords, login tokens for another device, locking, the end of an account.
+//!
+//! This file refuses to know how a caller proved who it is.
+
+use super::interactive::Passed;
+use super::register::NO_PASSWORD;
+use super::{Caller, Declined, Denial, Failure, Service, random};
+use crate::ident::UserId;
+use crate::revocations::{Fact, Standing};
+use crate::time::Timestamp;
+use crate::token::{Account, AccountState, Grant, Kind, SessionId, Token};
+
+/// How long a user has to wait for another login token, in milliseconds.
+const PAUSE: u64 = 60_000;
+
+/// What a change of password does to the user's other sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// They end, and their devices go.
+    End,
+    /// They live on.
+    Live,
+}
+
+impl Service {
+    /// Gives the caller another password.
+    ///
+    /// # Errors
+    /// [`Declined::WeakPassword`], [`Declined::AlreadyDone`]; [`Failure`] when the store is away,
+    /// and then nothing has happened.
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        password: &str,
+        others: Others,
+        passed: &Passed,
+    ) -> Result<(), Denial> {
+        let hash = self.passwords.hash(password).await?;
+        let mut tx = self.judged(caller).await?;
+        self.claim_passed(&mut tx, passed).await?;
+        if !tx.set_password_hash(&caller.user_id, &hash).await? {
+            return Err(Declined::OtherUser.into());
+        }
+        tx.finish_with(&passed.claim(), "").await?;
+        if others == Others::Live {
+            return Ok(tx.commit().await?);
+        }
+        let from = self.tick(&mut tx, caller).await?;
+        let spared = caller.device_id.as_deref();
+        tx.delete_other_devices(&caller.user_id, spared).await?;
+        tx.delete_renewals(&caller.user_id, None, Some(caller.session)).await?;
+        let (user, exempt) = (caller.user_id.as_str().into(), Some(caller.session));
+        self.end(tx, &Fact::User { user, from, exempt }).await
+    }
+
+    /// Whether a password may be one.
+    ///
+    /// # Errors
+    /// [`Declined::WeakPassword`] when it has less than 8 characters.
+    pub fn check_password(&self, password: &str) -> Result<(), Denial> {
+        if password.chars().count() < 8 { Err(Declined::WeakPassword.into()) } else { Ok(()) }
+    }
+
+    /// Ends the caller's account for ever. Its name stays taken.
+    ///
+    /// # Errors
+    /// As [`Self::change_password`].
+    pub async fn deactivate(&self, caller: &Caller, passed: &Passed) -> Result<(), Denial> {
+        let mut tx = self.judged(caller).await?;
+        self.claim_passed(&mut tx, passed).await?;
+        tx.finish_with(&passed.claim(), "").await?;
+        let at = self.tick(&mut tx, caller).await?;
+        tx.set_password_hash(&caller.user_id, NO_PASSWORD).await?;
+        tx.delete_devices(&caller.user_id, None).await?;
+        tx.delete_renewals(&caller.user_id, None, None).await?;
+        let (user, standing) = (caller.user_id.as_str().into(), Standing::Deactivated);
+        self.end(tx, &Fact::Account { user, at, standing }).await
+    }
+
+    /// Changes how an account stands, by an operator's hand; `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`Failure`] when the store is away, and then nothing has happened.
+    pub async fn set_standing(&self, user_id: &str, change: Change) -> Result<bool, Denial> {
+        let mut tx = self.store()?.begin().await?;
+        let facts = tx.facts_about(user_id).await?;
+        let user = UserId::parse(user_id).map_err(|_| Declined::InvalidUsername)?;
+        let Some(at) = tx.tick(user_id, self.now()).await? else { return Ok(false) };
+        let now = facts.account(user);
+        let standing = match (change, now) {
+            (_, Standing::Deactivated) | (Change::Deactivate, _) => Standing::Deactivated,
+            (Change::Lock, Standing::Open(account)) => {
+                Standing::Open(Account { state: AccountState::Locked, ..account })
+            }
+            (Change::Unlock, Standing::Open(account)) => {
+                Standing::Open(Account { state: AccountState::Active, ..account })
+            }
+        };
+        if change == Change::Deactivate {
+            tx.set_password_hash(user_id, NO_PASSWORD).await?;
+            tx.delete_devices(user_id, None).await?;
+            tx.delete_renewals(user_id, None, None).await?;
+        }
+        let unchanged = standing == now;
+        if !unchanged {
+            self.end(tx, &Fact::Account { user: user_id.into(), at, standing }).await?;
+        }
+        Ok(true)
+    }
+
+    /// Makes a login token with which the caller's user can log in once on another device. It is
+    /// as old as the session it comes from and as narrow as the caller's token.
+    ///
+    /// # Errors
+    /// [`Declined::TooSoon`] when the user was given one less than a minute ago.
+    pub async fn login_token(
+        &self,
+        caller: &Caller,
+        passed: &Passed,
+    ) -> Result<(Token, u64), Denial> {
+        let now = self.now();
+        let mut tx = self.judged(caller).await?;
+        self.claim_passed(&mut tx, passed).await?;
+        tx.finish_with(&passed.claim(), "").await?;
+        if let Err(left) = tx.may_have_login_token(&caller.user_id, now, PAUSE).await? {
+            return Err(Declined::TooSoon(left).into());
+        }
+        let end = now.plus(self.policy.login_life);
+        let end = caller.ends_at.map_or(end, |ends_at| ends_at.min(end));
+        let token = self.sign_login(caller, now, end)?;
+        tx.commit().await?;
+        Ok((token, end.millis().saturating_sub(now.millis())))
+    }
+
+    fn sign_login(&self, caller: &Caller, now: Timestamp, end: Timestamp) -> Result<Token, Denial> {
+        let ring = self.ring();
+        let subkey = ring.minting(Kind::Login).ok_or(Failure::NoMintingKey)?;
+        let carried: Vec<_> = caller.appended.iter().map(String::as_str).collect();
+        let grant = Grant {
+            kind: Kind::Login,
+            user: UserId::parse(&caller.user_id).map_err(|_| Declined::InvalidUsername)?,
+            device: None,
+            guest: false,
+            session: SessionId::new(caller.session.beginning(), random()?),
+            generation: 0,
+            issued_at: now,
+            expires_at: Some(end),
+            carried: &carried,
+        };
+        Ok(grant.mint(subkey)?)
+    }
+}
+
+/// What an operator does to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// May do nothing but log out.
+    Lock,
+    /// As usual again.
+    Unlock,
+    /// Ended for ever.
+    Deactivate,
+}

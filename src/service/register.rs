@@ -1,0 +1,292 @@
+//! Registering: from a username and a proof to an account and its first session.
+//!
+//! Account, use of the registration token and session are one transaction; a repeated finished
+//! registration gives the same user again. This file refuses to know how the request was written.
+
+use serde_json::{Map, Value};
+
+use super::begin::{Beginning, Chosen, Granted};
+use super::generation::Mark;
+use super::interactive::{Asked, Passed, Stage};
+use super::login::Begun;
+use super::{Declined, Denial, Failure, Minting, Service, random};
+use crate::config::Registration;
+use crate::ident::{DeviceId, Localpart};
+use crate::store::{Claimed, StoreError, Tx};
+use crate::time::Timestamp;
+use crate::token::SessionId;
+
+/// Somebody who wants an account.
+pub struct Register<'a> {
+    /// The localpart that is asked for; one is made when absent.
+    pub username: Option<&'a str>,
+    /// The password.
+    pub password: Option<&'a str>,
+    /// On which device; a new one when absent.
+    pub device_id: Option<&'a str>,
+    /// What that device is to be called.
+    pub display_name: Option<&'a str>,
+    /// Whether no session is wanted.
+    pub inhibit_login: Option<bool>,
+    /// Whether the client renews its tokens.
+    pub renewable: Option<bool>,
+    /// What the request brings under `auth`.
+    pub auth: Option<&'a Map<String, Value>>,
+}
+
+/// What came of a registration.
+pub struct Registered {
+    /// The new user.
+    pub user_id: String,
+    /// The first session, unless none was wanted or it has been used since.
+    pub granted: Option<Granted>,
+}
+
+/// The name of the operation.
+const OPERATION: &str = "register";
+
+impl Service {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`Declined`] when the name or password will not do, [`Denial::Challenged`] for what is to
+    /// be proved yet; in all cases nothing has happened.
+    pub async fn register(&self, register: &Register<'_>) -> Result<Registered, Denial> {
+        let flows: &[Stage] = match self.policy.registration {
+            Registration::Closed => return Err(Declined::Closed.into()),
+            Registration::Token => &[Stage::RegistrationToken],
+            Registration::Open => &[Stage::Dummy, Stage::RegistrationToken],
+        };
+        if let Some(done) = self.done_before(register.auth, OPERATION).await? {
+            return self.registered_before(&done);
+        }
+        self.check_name(register.username).await?;
+        if register.password.is_some_and(|password| password.chars().count() < 8) {
+            return Err(Declined::WeakPassword.into());
+        }
+        if register.device_id.is_some_and(|id| DeviceId::parse(id).is_err()) {
+            return Err(Declined::BadDeviceId.into());
+        }
+        let remember = self.remember(register).await?;
+        let auth = register.auth;
+        let asked = Asked { operation: OPERATION, caller: None, auth, flows, remember };
+        let passed = self.interact(asked).await?;
+        self.make_account(register, &passed).await
+    }
+
+    /// Whether a localpart could be registered.
+    ///
+    /// # Errors
+    /// [`Declined::UserInUse`], [`Declined::InvalidUsername`], [`Declined::Closed`].
+    pub async fn check_available(&self, username: &str) -> Result<(), Denial> {
+        if self.policy.registration == Registration::Closed {
+            return Err(Declined::Closed.into());
+        }
+        self.check_name(Some(username)).await
+    }
+
+    /// Whether a registration token could make an account now.
+    ///
+    /// # Errors
+    /// [`Declined::Closed`] where no registration token is asked for.
+    pub async fn check_registration_token(&self, token: &str) -> Result<bool, Denial> {
+        if self.policy.registration == Registration::Closed {
+            return Err(Declined::Closed.into());
+        }
+        Ok(self.store()?.is_registration_token(token, self.now()).await?)
+    }
+
+    /// Begins a session of a guest: nothing is written, the token alone says who it is.
+    ///
+    /// # Errors
+    /// [`Declined::Closed`] where guests are not let in.
+    pub fn register_guest(&self) -> Result<Granted, Denial> {
+        if !self.policy.guests {
+            return Err(Declined::Closed.into());
+        }
+        let issued_at = self.now();
+        let session = SessionId::new(issued_at, random()?);
+        let name = u64::from_be_bytes(random()?);
+        let user_id = self.server.user_id(&format!("guest-{name:016x}"));
+        let device_id = super::begin::new_device_id()?;
+        let pair = self.mint(&Minting {
+            user_id: &user_id,
+            device_id: Some(&device_id),
+            guest: true,
+            session,
+            mark: Mark { generation: 0, issued_at },
+            renewable: false,
+            carried: &[],
+            carried_on: &[],
+        })?;
+        Ok(Granted { user_id, device_id, session, issued_at, pair })
+    }
+
+    async fn check_name(&self, username: Option<&str>) -> Result<(), Denial> {
+        let Some(username) = username else { return Ok(()) };
+        let username = username.to_ascii_lowercase();
+        Localpart::parse(&username, &self.server).map_err(|_| Declined::InvalidUsername)?;
+        if username.starts_with("guest-") {
+            return Err(Declined::InvalidUsername.into());
+        }
+        let user_id = self.server.user_id(&username);
+        match self.store()?.password_hash(&user_id).await? {
+            Some(_) => Err(Declined::UserInUse.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// What a new interactive session is to remember; the password only as its hash, and only if
+    /// a new one is going to be opened.
+    async fn remember(&self, register: &Register<'_>) -> Result<Map<String, Value>, Denial> {
+        let mut remember = Map::new();
+        let texts = [
+            ("username", register.username),
+            ("device_id", register.device_id),
+            ("display_name", register.display_name),
+        ];
+        for (name, value) in texts {
+            if let Some(value) = value.filter(|value| value.len() <= 512) {
+                remember.insert(name.to_owned(), value.into());
+            }
+        }
+        let switches =
+            [("inhibit_login", register.inhibit_login), ("renewable", register.renewable)];
+        for (name, value) in switches {
+            if let Some(value) = value {
+                remember.insert(name.to_owned(), value.into());
+            }
+        }
+        let continues = register.auth.is_some_and(|auth| auth.contains_key("session"));
+        if let Some(password) = register.password.filter(|_| !continues) {
+            let hash = self.passwords.hash(password).await?;
+            remember.insert("password_hash".to_owned(), hash.into());
+        }
+        Ok(remember)
+    }
+
+    async fn make_account(
+        &self,
+        register: &Register<'_>,
+        passed: &Passed,
+    ) -> Result<Registered, Denial> {
+        let wanted = Wanted::of(register, passed.remembered());
+        let hash = match (wanted.password_hash, register.password) {
+            (Some(hash), _) => hash,
+            (None, Some(password)) => self.passwords.hash(password).await?,
+            (None, None) => NO_PASSWORD.to_owned(),
+        };
+        let name = match &wanted.username {
+            Some(username) => username.to_ascii_lowercase(),
+            None => new_localpart()?,
+        };
+        let user_id = self.server.user_id(&name);
+        let mut tx = self.store()?.begin().await?;
+        if let Claimed::Before(done) = self.claim_operation(&mut tx, passed).await? {
+            return self.registered_before(&done);
+        }
+        if let Some(token) = &passed.registration_token
+            && !tx.use_registration_token(token, self.now()).await?
+        {
+            return Err(Declined::SpentRegistrationToken.into());
+        }
+        if !tx.add_user(&user_id, &hash, self.now()).await? {
+            return Err(Declined::UserInUse.into());
+        }
+        let beginning = Beginning {
+            user_id: &user_id,
+            display_name: wanted.display_name.as_deref(),
+            chosen: Chosen::freely(wanted.device_id.as_deref()),
+            renewable: wanted.renewable,
+            carried: &[],
+        };
+        self.first_session(tx, passed, &beginning, wanted.inhibit_login).await
+    }
+
+    async fn first_session(
+        &self,
+        mut tx: Tx,
+        passed: &Passed,
+        beginning: &Beginning<'_>,
+        inhibit_login: bool,
+    ) -> Result<Registered, Denial> {
+        let user_id = beginning.user_id.to_owned();
+        let claim = passed.claim();
+        if inhibit_login {
+            tx.finish_with(&claim, &user_id).await?;
+            tx.commit().await?;
+            return Ok(Registered { user_id, granted: None });
+        }
+        let (granted, fact) = self.begin(&mut tx, beginning).await?;
+        let done = format!("{user_id} {}", granted.remember("", beginning.renewable));
+        tx.finish_claim(&claim, granted.session, &done).await?;
+        self.uses().expect(granted.session, self.now().plus(600_000), self.now());
+        if let Err(error) = tx.commit().await {
+            self.uses().forget(granted.session);
+            return Err(error.into());
+        }
+        self.heard(fact.as_ref());
+        Ok(Registered { user_id, granted: Some(granted) })
+    }
+
+    /// A finished registration that is repeated: the same user, and the same tokens as long as
+    /// nobody has used them.
+    fn registered_before(&self, done: &str) -> Result<Registered, Denial> {
+        let Some((user_id, begun)) = done.split_once(' ') else {
+            return Ok(Registered { user_id: done.to_owned(), granted: None });
+        };
+        let damaged = || Failure::from(StoreError::Damaged("claims"));
+        let begun: Begun = serde_json::from_str(begun).map_err(|_| damaged())?;
+        let session = SessionId::parse(&begun.session).ok_or_else(damaged)?;
+        if !self.uses().is_unused(session) {
+            return Ok(Registered { user_id: user_id.to_owned(), granted: None });
+        }
+        let beginning = Beginning {
+            user_id,
+            display_name: None,
+            chosen: Chosen::New,
+            renewable: begun.renewable,
+            carried: &[],
+        };
+        let issued_at = Timestamp::from_millis(begun.issued_at);
+        let granted = self.granted(&beginning, begun.device_id, session, issued_at)?;
+        Ok(Registered { user_id: user_id.to_owned(), granted: Some(granted) })
+    }
+}
+
+/// What stands for the hash of a password that nobody has: no password fits it.
+pub(super) const NO_PASSWORD: &str = "none";
+
+/// What is wanted in the end: what the first request said, and what a later one adds.
+struct Wanted {
+    username: Option<String>,
+    device_id: Option<String>,
+    display_name: Option<String>,
+    password_hash: Option<String>,
+    inhibit_login: bool,
+    renewable: bool,
+}
+
+impl Wanted {
+    fn of(register: &Register<'_>, remembered: &Map<String, Value>) -> Self {
+        let text = |key: &str, later: Option<&str>| {
+            remembered.get(key).and_then(Value::as_str).or(later).map(str::to_owned)
+        };
+        let switch = |key: &str, later: Option<bool>| {
+            remembered.get(key).and_then(Value::as_bool).or(later).unwrap_or(false)
+        };
+        Self {
+            username: text("username", register.username),
+            device_id: text("device_id", register.device_id),
+            display_name: text("display_name", register.display_name),
+            password_hash: text("password_hash", None),
+            inhibit_login: switch("inhibit_login", register.inhibit_login),
+            renewable: switch("renewable", register.renewable),
+        }
+    }
+}
+
+/// Twelve letters: 56 random bits, and a clash is told as a username in use.
+fn new_localpart() -> Result<String, Failure> {
+    Ok(random::<12>()?.iter().map(|byte| char::from(b'a' + byte % 26)).collect())
+}
