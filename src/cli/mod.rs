@@ -6,6 +6,7 @@ mod anatomy;
 mod config;
 mod keys;
 mod outcome;
+mod registration;
 mod serve;
 mod session;
 mod token;
@@ -52,9 +53,12 @@ enum Command {
     /// List sessions
     #[command(subcommand)]
     Session(session::Session),
-    /// Add users, set passwords, end sessions
+    /// Add users, set passwords, end sessions, lock and deactivate accounts
     #[command(subcommand)]
     User(user::User),
+    /// Say who may register
+    #[command(subcommand)]
+    RegistrationToken(registration::Registration),
     /// Show every setting there is
     #[command(subcommand)]
     Config(config::Settings),
@@ -122,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Session(session) => session.run(),
         Command::User(user) => user.run(),
+        Command::RegistrationToken(registration) => registration.run(),
         Command::Config(settings) => settings.run(),
     };
     outcome::exit(done)

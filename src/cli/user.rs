@@ -11,6 +11,7 @@ use super::outcome::{instant, table};
 use super::{Done, Place, Trouble, block_on, passwords, say, service};
 use crate::config::Config;
 use crate::ident::{Localpart, UserId};
+use crate::service::Change;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 
@@ -22,6 +23,12 @@ pub(super) enum User {
     Password(Named),
     /// End all sessions of a user
     Logout(Who),
+    /// Lock an account: it may do nothing but log out, and keeps its sessions
+    Lock(Who),
+    /// Unlock an account
+    Unlock(Who),
+    /// End an account for ever; its name stays taken
+    Deactivate(Who),
     /// List users
     List(Place),
 }
@@ -53,6 +60,9 @@ impl User {
             Self::Add(named) => block_on(named.add()),
             Self::Password(named) => block_on(named.change()),
             Self::Logout(who) => block_on(who.logout()),
+            Self::Lock(who) => block_on(who.change(Change::Lock, "locked")),
+            Self::Unlock(who) => block_on(who.change(Change::Unlock, "unlocked")),
+            Self::Deactivate(who) => block_on(who.change(Change::Deactivate, "deactivated")),
             Self::List(place) => block_on(list(place)),
         }
     }
@@ -122,6 +132,18 @@ impl Who {
             "ended every session of {user_id} begun before {from}; devices: {}",
             ended.devices
         ))
+    }
+}
+
+impl Who {
+    async fn change(self, change: Change, done: &str) -> Done {
+        let config = self.place.resolve(None, None)?;
+        let user_id = user_id(&config, &self.name)?;
+        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        if !service(&config, store).await?.set_standing(&user_id, change).await? {
+            return Err(no_such(&user_id));
+        }
+        say(&format!("{done} {user_id}"))
     }
 }
 
