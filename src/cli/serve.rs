@@ -17,7 +17,7 @@ use super::{Done, Place, Trouble, passwords, say};
 use crate::config::{Config, LogFormat};
 use crate::http::{self, Face};
 use crate::keyfile;
-use crate::service::{Following, KeyCare, Policy, Service, make_key};
+use crate::service::{Following, KeyCare, Limits, Policy, Service, make_key};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 
@@ -110,6 +110,7 @@ async fn verifier(config: &Config) -> Result<Node, Trouble> {
 }
 
 fn policy(config: &Config) -> Policy {
+    let tries = &config.tries_per_minute;
     Policy {
         access_life: config.access_token_lifetime.get(),
         access_cap: config.access_token_cap.map(|cap| cap.get()),
@@ -118,6 +119,13 @@ fn policy(config: &Config) -> Policy {
         login_life: config.login_token_lifetime.get(),
         registration: config.registration,
         guests: config.guests,
+        limits: Limits {
+            passwords: tries.passwords,
+            registrations: tries.registrations,
+            login_tokens: tries.login_tokens,
+            refreshes: tries.refreshes,
+            probes: tries.probes,
+        },
         session_life: config.session_lifetime.map(|life| life.get()),
         no_feed_life: config.no_feed_lifetime.bound(),
     }
@@ -136,6 +144,7 @@ impl Node {
             query_token: config.query_token,
             token_refresh: config.tokenrefresh,
             public_url: config.public_url.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
         });

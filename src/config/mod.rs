@@ -15,9 +15,11 @@ mod units;
 mod values;
 
 pub use error::{ConfigError, Origin};
-pub use settings::{Config, LogFormat, PasswordHashing, Registration};
+pub use settings::{Config, LogFormat, PasswordHashing, Registration, Tries};
 pub use source::Overrides;
-pub use units::{Bytes, DurationError, Life, Millis, SizeError, parse_duration, parse_size};
+pub use units::{
+    Bytes, DurationError, Life, Millis, Networks, SizeError, parse_duration, parse_size,
+};
 
 /// The file that is read from the current folder when none is named.
 pub const DEFAULT_FILE: &str = "amaretti.toml";

@@ -8,10 +8,10 @@ use core::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, SECOND};
+use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, duration, folder, life, log_filter, log_format, number, registration, server_name,
-    size, switch, url,
+    address, duration, folder, life, log_filter, log_format, networks, number, registration,
+    server_name, size, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -147,6 +147,19 @@ pub struct Config {
     #[config(env = "AMARETTI_LOG_FORMAT", default = "text", deserialize_with = log_format)]
     pub log_format: LogFormat,
 
+    /// Networks (with commas between) whose word is taken for where a request comes from: the last
+    /// address in X-Forwarded-For that is not in one of them. From elsewhere the header is ignored.
+    #[config(
+        env = "AMARETTI_TRUSTED_PROXIES",
+        default = "127.0.0.0/8,::1/128",
+        deserialize_with = networks
+    )]
+    pub trusted_proxies: Networks,
+
+    /// How often things may be tried.
+    #[config(nested)]
+    pub tries_per_minute: Tries,
+
     /// Cost of password hashing (argon2id); a change applies to passwords set from then on.
     #[config(nested)]
     pub password_hashing: PasswordHashing,
@@ -170,6 +183,53 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// How often one address may try things in a minute; 0 for no limit. On one account passwords may
+/// be tried five times as often. Each node counts for itself.
+#[derive(Clone, Debug, PartialEq, confique::Config)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Tries {
+    /// Passwords that may be tried from one address in a minute; 0 for any number.
+    #[config(
+        env = "AMARETTI_TRIES_PER_MINUTE_PASSWORDS",
+        default = 10,
+        deserialize_with = number::<_, 0, 1_000_000>
+    )]
+    pub passwords: u32,
+
+    /// Registrations, finished or not, from one address in a minute; 0 for any number.
+    #[config(
+        env = "AMARETTI_TRIES_PER_MINUTE_REGISTRATIONS",
+        default = 10,
+        deserialize_with = number::<_, 0, 1_000_000>
+    )]
+    pub registrations: u32,
+
+    /// Login tokens from one address in a minute; 0 for any number.
+    #[config(
+        env = "AMARETTI_TRIES_PER_MINUTE_LOGIN_TOKENS",
+        default = 60,
+        deserialize_with = number::<_, 0, 1_000_000>
+    )]
+    pub login_tokens: u32,
+
+    /// Refresh tokens that do not hold, from one address in a minute; 0 for any number.
+    #[config(
+        env = "AMARETTI_TRIES_PER_MINUTE_REFRESHES",
+        default = 30,
+        deserialize_with = number::<_, 0, 1_000_000>
+    )]
+    pub refreshes: u32,
+
+    /// Questions whether a username is free or a registration token good, from one address in a
+    /// minute; 0 for any number.
+    #[config(
+        env = "AMARETTI_TRIES_PER_MINUTE_PROBES",
+        default = 30,
+        deserialize_with = number::<_, 0, 1_000_000>
+    )]
+    pub probes: u32,
 }
 
 /// The cost of password hashing.

@@ -3,7 +3,10 @@
 //! It refuses fractions, spaces and sums of units: a value has one meaning at a glance.
 
 use core::fmt;
+use core::net::IpAddr;
 use core::time::Duration;
+
+use ipnet::IpNet;
 
 use crate::time::Timestamp;
 
@@ -104,6 +107,36 @@ impl fmt::Display for Life {
             Self::Any => f.write_str("any"),
             Self::AtMost(life) => life.fmt(f),
         }
+    }
+}
+
+/// A list of networks, written with commas between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Networks(Vec<IpNet>);
+
+impl Networks {
+    /// Reads networks and single addresses.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let network = |text: &str| {
+            let text = text.trim();
+            text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()
+        };
+        let texts = text.split(',').filter(|text| !text.trim().is_empty());
+        texts.map(network).collect::<Option<Vec<_>>>().map(Self)
+    }
+
+    /// Whether an address is inside one of them.
+    #[must_use]
+    pub fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+}
+
+impl fmt::Display for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<_> = self.0.iter().map(IpNet::to_string).collect();
+        f.write_str(&texts.join(","))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::units::{Bytes, DAY, Life, Millis, SECOND, parse_duration, parse_size};
+use super::units::{Bytes, DAY, Life, Millis, Networks, SECOND, parse_duration, parse_size};
 use super::{LogFormat, Registration};
 use crate::ident::ServerName;
 
@@ -111,6 +111,11 @@ pub(super) fn registration<'de, D: Deserializer<'de>>(from: D) -> Result<Registr
         "open" => Ok(Registration::Open),
         _ => Err(Error::custom("closed, token or open is wanted")),
     }
+}
+
+pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Networks, D::Error> {
+    let why = "networks are wanted with commas between, such as 127.0.0.0/8,::1/128";
+    Networks::parse(&text(from)?).ok_or_else(|| Error::custom(why))
 }
 
 pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {

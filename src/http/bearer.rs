@@ -34,7 +34,7 @@ impl Face {
             gate: asked.gate,
             action: asked.action,
             room_id: asked.room_id,
-            address: address(request),
+            address: self.address(request),
             ..Occasion::new(Purpose::Request, self.service.now())
         };
         let mut scratch = Scratch::new();
@@ -46,6 +46,31 @@ impl Face {
         let (guest, caller) =
             self.bearer(request, |bearer| (bearer.is_guest(), Caller::of(bearer)))?;
         if guest { Err(Denial::from(Declined::Guest).into()) } else { Ok(caller) }
+    }
+
+    /// The address a request comes from. Who is trusted to forward requests says it in
+    /// `X-Forwarded-For`: the last address there that is not a proxy's own. From anybody else the
+    /// header is ignored, and `None` is an address that is not known.
+    pub(super) fn address(&self, request: &Parts) -> Option<IpAddr> {
+        let ConnectInfo(peer) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        let peer = peer.ip();
+        let mut hops = request.headers.get_all("x-forwarded-for").iter().rev().peekable();
+        if hops.peek().is_none() {
+            return Some(peer);
+        }
+        if !self.trusted_proxies.contain(peer) {
+            tracing::warn!(%peer, "ignored an X-Forwarded-For from somebody who is no trusted proxy");
+            return Some(peer);
+        }
+        let hops = hops.flat_map(|value| value.to_str().unwrap_or("?").rsplit(','));
+        for hop in hops {
+            // What cannot be read was not written by a proxy of ours: nothing before it counts.
+            let hop: IpAddr = hop.trim().parse().ok()?;
+            if !self.trusted_proxies.contain(hop) {
+                return Some(hop);
+            }
+        }
+        Some(peer)
     }
 
     /// The access token of a request: from the header, or from the query where that is allowed.
@@ -88,16 +113,6 @@ fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {
         Ok(_) => Err(Outcome::BadJson("The body must be a JSON object")),
         Err(_) => Err(Outcome::NotJson),
     }
-}
-
-/// The address a request comes from. Behind a proxy the peer is the proxy, and who forwards says
-/// so in a header: then the caller's address is not known, and no `ip` caveat clears.
-pub(super) fn address(request: &Parts) -> Option<IpAddr> {
-    let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
-    if forwarded.iter().any(|name| request.headers.contains_key(*name)) {
-        return None;
-    }
-    request.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
 }
 
 /// The value of `access_token` in a query. Our tokens need no escapes; one that has some is

@@ -1,5 +1,6 @@
 //! A user's own devices.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -61,7 +62,8 @@ pub(super) async fn delete(
 ) -> Result<Json<Value>, Outcome> {
     let caller = face.member(&request)?;
     let body = face.object_or_nothing(body).await?;
-    delete_all(&face, &caller, &format!("delete_device {device_id}"), &[&device_id], &body).await
+    let (operation, address) = (format!("delete_device {device_id}"), face.address(&request));
+    delete_all(&face, &caller, &operation, address, &[&device_id], &body).await
 }
 
 /// Deletes several devices, once their user has proved who it is.
@@ -76,13 +78,15 @@ pub(super) async fn delete_many(
     let Some(Value::Array(devices)) = body.get("devices") else { return Err(wrong) };
     let devices: Option<Vec<_>> = devices.iter().map(Value::as_str).collect();
     let devices = devices.ok_or(wrong)?;
-    delete_all(&face, &caller, &format!("delete_devices {devices:?}"), &devices, &body).await
+    let (operation, address) = (format!("delete_devices {devices:?}"), face.address(&request));
+    delete_all(&face, &caller, &operation, address, &devices, &body).await
 }
 
 async fn delete_all(
     face: &Face,
     caller: &Caller,
     operation: &str,
+    address: Option<IpAddr>,
     devices: &[&str],
     body: &Map<String, Value>,
 ) -> Result<Json<Value>, Outcome> {
@@ -91,6 +95,7 @@ async fn delete_all(
         caller: Some(caller),
         auth: object_in(body, "auth")?,
         flows: &[Stage::Password, Stage::LoginToken],
+        address,
         remember: Map::new(),
     };
     let passed = face.service.interact(asked).await?;

@@ -1,6 +1,7 @@
 //! Operations on one's own account that ask for a proof: password, end of the account, a login
 //! token for another device.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -31,7 +32,7 @@ pub(super) async fn password(
     if let Some(password) = password {
         face.service.check_password(password)?;
     }
-    let passed = prove(&face, "password", &caller, &body).await?;
+    let passed = prove(&face, "password", &caller, face.address(&request), &body).await?;
     let password = password.ok_or(Outcome::BadJson("`new_password` is missing"))?;
     face.service.change_password(&caller, password, others, &passed).await?;
     Ok(nothing())
@@ -45,7 +46,7 @@ pub(super) async fn deactivate(
 ) -> Result<Json<Value>, Outcome> {
     let caller = face.member(&request)?;
     let body = face.object_or_nothing(body).await?;
-    let passed = prove(&face, "deactivate", &caller, &body).await?;
+    let passed = prove(&face, "deactivate", &caller, face.address(&request), &body).await?;
     face.service.deactivate(&caller, &passed).await?;
     // No address was ever bound here, so none is left bound.
     Ok(Json(json!({ "id_server_unbind_result": "success" })))
@@ -59,7 +60,7 @@ pub(super) async fn login_token(
 ) -> Result<Json<Value>, Outcome> {
     let caller = face.member(&request)?;
     let body = face.object_or_nothing(body).await?;
-    let passed = prove(&face, "login_token", &caller, &body).await?;
+    let passed = prove(&face, "login_token", &caller, face.address(&request), &body).await?;
     let (token, expires_in_ms) = face.service.login_token(&caller, &passed).await?;
     Ok(Json(json!({ "login_token": token.reveal(), "expires_in_ms": expires_in_ms })))
 }
@@ -68,6 +69,7 @@ async fn prove(
     face: &Face,
     operation: &str,
     caller: &Caller,
+    address: Option<IpAddr>,
     body: &Map<String, Value>,
 ) -> Result<Passed, Outcome> {
     let asked = Asked {
@@ -75,6 +77,7 @@ async fn prove(
         caller: Some(caller),
         auth: object_in(body, "auth")?,
         flows: &[Stage::Password, Stage::LoginToken],
+        address,
         remember: Map::new(),
     };
     Ok(face.service.interact(asked).await?)

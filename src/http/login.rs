@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{address, maybe_switch, text};
+use super::bearer::{maybe_switch, text};
 use super::layers::Admitted;
-use crate::service::{Credentials, Granted, Login, LoginToken, Pair};
+use crate::service::{Credentials, Granted, Login, LoginToken, Pair, Try};
 use crate::token::{Occasion, Purpose};
 
 /// The kinds of login there are.
@@ -32,8 +32,14 @@ pub(super) async fn login(
     body: Body,
 ) -> Result<Response, Outcome> {
     let body = face.object(body).await?;
+    let credentials = credentials(&face, &parts, &body)?;
+    let what = match credentials {
+        Credentials::Password { .. } => Try::Password,
+        Credentials::Token(_) => Try::LoginToken,
+    };
+    face.service.may_try(what, face.address(&parts))?;
     let login = Login {
-        credentials: credentials(&face, &parts, &body)?,
+        credentials,
         device_id: text(&body, "device_id", "`device_id` must be a string")?,
         display_name: text(
             &body,
@@ -88,7 +94,7 @@ fn credentials<'r>(
                 text: token.ok_or(Outcome::BadJson("`token` is missing"))?,
                 txn_id: text(body, "txn_id", "`txn_id` must be a string")?,
                 occasion: Occasion {
-                    address: address(parts),
+                    address: face.address(parts),
                     ..Occasion::new(Purpose::Login, face.service.now())
                 },
             }))

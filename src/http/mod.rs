@@ -23,6 +23,7 @@ use axum::{Router, middleware};
 pub use answer::{Answer, Outcome};
 pub(crate) use health::NO_FEED;
 
+use crate::config::Networks;
 use crate::service::Service;
 
 /// What the handlers of one process share.
@@ -35,6 +36,8 @@ pub struct Face {
     pub token_refresh: bool,
     /// Where clients reach this server, for those that ask.
     pub public_url: Option<String>,
+    /// Whose word is taken for where a request comes from.
+    pub trusted_proxies: Networks,
     /// The largest body, in bytes.
     pub body_limit: usize,
     /// The longest a request may take.

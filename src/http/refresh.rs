@@ -16,9 +16,9 @@ use serde_json::Value;
 
 use super::Face;
 use super::answer::{Answer, Outcome};
-use super::bearer::{address, text};
+use super::bearer::text;
 use super::login::pair;
-use crate::service::{Declined, Denial, Pair};
+use crate::service::{Declined, Denial, Pair, Try};
 use crate::token::{Occasion, Purpose};
 
 /// The next pair of tokens of a session.
@@ -54,9 +54,16 @@ async fn exchange(face: &Face, parts: &Parts, body: Body) -> Result<Pair, Outcom
     let body = face.object(body).await?;
     let token = text(&body, "refresh_token", "`refresh_token` must be a string")?;
     let token = token.ok_or(Outcome::BadJson("`refresh_token` is missing"))?;
-    let occasion =
-        Occasion { address: address(parts), ..Occasion::new(Purpose::Refresh, face.service.now()) };
-    Ok(face.service.refresh(token, &occasion).await?)
+    let address = face.address(parts);
+    let occasion = Occasion { address, ..Occasion::new(Purpose::Refresh, face.service.now()) };
+    match face.service.refresh(token, &occasion).await {
+        // One that holds is never counted: its client may share an address with many others.
+        Err(denial @ (Denial::Declined(_) | Denial::Refused(_))) => {
+            face.service.may_try(Try::Refresh, address)?;
+            Err(denial.into())
+        }
+        done => Ok(done?),
+    }
 }
 
 /// What is no verdict on the token carries no errcode.

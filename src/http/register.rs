@@ -14,7 +14,7 @@ use super::answer::Outcome;
 use super::bearer::{maybe_switch, object_in, query, text};
 use super::layers::Admitted;
 use super::login::rendered;
-use crate::service::{Granted, Register};
+use crate::service::{Granted, Register, Try};
 
 /// Makes an account, or lets a guest in.
 pub(super) async fn register(
@@ -23,6 +23,7 @@ pub(super) async fn register(
     body: Body,
 ) -> Result<Response, Outcome> {
     let body = face.object(body).await?;
+    face.service.may_try(Try::Registration, face.address(&parts))?;
     match query(&parts, "kind").as_deref() {
         None | Some("user") => {}
         Some("guest") => return Ok(session(&face, &face.service.register_guest()?)),
@@ -40,6 +41,7 @@ pub(super) async fn register(
         inhibit_login: maybe_switch(&body, "inhibit_login")?,
         renewable: maybe_switch(&body, "refresh_token")?,
         auth: object_in(&body, "auth")?,
+        address: face.address(&parts),
     };
     let registered = face.service.register(&register).await?;
     Ok(match &registered.granted {
@@ -63,6 +65,7 @@ pub(super) async fn available(
     parts: Parts,
 ) -> Result<Json<Value>, Outcome> {
     let username = query(&parts, "username").ok_or(Outcome::BadJson("`username` is missing"))?;
+    face.service.may_try(Try::Probe, face.address(&parts))?;
     face.service.check_available(&username).await?;
     Ok(Json(json!({ "available": true })))
 }
@@ -73,6 +76,7 @@ pub(super) async fn validity(
     parts: Parts,
 ) -> Result<Json<Value>, Outcome> {
     let token = query(&parts, "token").ok_or(Outcome::BadJson("`token` is missing"))?;
+    face.service.may_try(Try::Probe, face.address(&parts))?;
     let valid = face.service.check_registration_token(&token).await?;
     Ok(Json(json!({ "valid": valid })))
 }

@@ -3,10 +3,12 @@
 //! An operation is bound to its name, its caller and the caller's session; success is claimed once.
 //! This file refuses to know what the operation does.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value};
 
 use super::sealed::Sealed;
-use super::{Caller, Declined, Denial, Service};
+use super::{Caller, Declined, Denial, Service, Try};
 use crate::store::{Claim, Claimed, Tx};
 use crate::token::{Occasion, Purpose, Scratch};
 
@@ -54,6 +56,8 @@ pub struct Asked<'a> {
     pub auth: Option<&'a Map<String, Value>>,
     /// Any one of these will do, each a single stage.
     pub flows: &'a [Stage],
+    /// Where the request comes from.
+    pub address: Option<IpAddr>,
     /// What a new interactive session is to remember.
     pub remember: Map<String, Value>,
 }
@@ -116,6 +120,7 @@ impl Service {
             let fault = "this stage is not asked for here";
             return Err(self.challenge(&sealed, given, &asked, Some(fault)));
         };
+        self.may_try_stage(stage, asked.address)?;
         match self.prove(stage, auth, asked.caller).await? {
             Ok(registration_token) => Ok(Passed { sealed, registration_token }),
             Err(fault) => Err(self.challenge(&sealed, given, &asked, Some(fault))),
@@ -169,7 +174,9 @@ impl Service {
         session: &str,
         stage: Stage,
         auth: &Map<String, Value>,
+        address: Option<IpAddr>,
     ) -> Result<Result<(), &'static str>, Denial> {
+        self.may_try_stage(stage, address)?;
         let now = self.now();
         let Some(sealed) = Sealed::open(session, &self.ring(), now) else {
             return Ok(Err("this request has expired: go back and begin again"));
@@ -225,6 +232,15 @@ impl Service {
         }
     }
 
+    fn may_try_stage(&self, stage: Stage, address: Option<IpAddr>) -> Result<(), Denial> {
+        match stage {
+            Stage::Dummy => Ok(()),
+            Stage::Password => self.may_try(Try::Password, address),
+            Stage::RegistrationToken => self.may_try(Try::Probe, address),
+            Stage::LoginToken => self.may_try(Try::LoginToken, address),
+        }
+    }
+
     /// Whether a stage is passed, and if not, why. A registration token comes back to be used up.
     async fn prove(
         &self,
@@ -265,6 +281,9 @@ impl Service {
     ) -> Result<Result<Option<String>, &'static str>, Denial> {
         let mine = caller.map(|caller| caller.user_id.as_str());
         let typed = user.map(|user| self.user_id_of(user));
+        if let Some(mine) = mine {
+            self.may_try_account(mine)?;
+        }
         let known = match mine {
             Some(user_id) => self.store()?.password_hash(user_id).await?,
             None => None,

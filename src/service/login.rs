@@ -117,6 +117,7 @@ impl Service {
     ) -> Result<Granted, Denial> {
         let store = self.store()?;
         let user_id = self.user_id_of(user);
+        self.may_try_account(user_id.as_deref().unwrap_or(user))?;
         let known = match &user_id {
             Some(user_id) => store.password_hash(user_id).await?.map(Zeroizing::new),
             None => None,

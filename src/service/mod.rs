@@ -18,6 +18,7 @@ mod refresh;
 mod register;
 mod sealed;
 mod session;
+mod throttle;
 mod uses;
 
 use std::sync::Arc;
@@ -36,8 +37,10 @@ pub use mint::Pair;
 pub use password::{HashCost, Passwords};
 pub use register::{Register, Registered};
 pub use session::Ended;
+pub use throttle::{Limits, Try};
 
 use mint::Minting;
+use throttle::Throttle;
 use uses::Uses;
 
 use crate::config::Registration;
@@ -222,6 +225,8 @@ pub struct Policy {
     pub registration: Registration,
     /// Whether guests are let in.
     pub guests: bool,
+    /// How often things may be tried.
+    pub limits: Limits,
     /// How long a session may be renewed; `None` for ever.
     pub session_life: Option<u64>,
     /// On a node without a feed, the longest remaining life of a token it answers for; `None` for
@@ -241,6 +246,7 @@ impl Default for Policy {
             login_life: 2 * 60_000,
             registration: Registration::Token,
             guests: false,
+            limits: Limits::NONE,
             session_life: None,
             no_feed_life: Some(5 * 60_000),
         }
@@ -258,6 +264,7 @@ pub struct Service {
     store: Option<Store>,
     passwords: Passwords,
     uses: Uses,
+    throttle: Throttle,
     stale: AtomicBool,
 }
 
@@ -271,6 +278,7 @@ impl Service {
         policy: Policy,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let throttle = Throttle::new(policy.limits, &clock);
         Self {
             server,
             clock,
@@ -280,6 +288,7 @@ impl Service {
             store,
             passwords,
             uses: Uses::default(),
+            throttle,
             stale: AtomicBool::new(false),
         }
     }

@@ -47,7 +47,11 @@ impl Service {
             carried_on: &appended,
         })?;
         tx.put_renewal(&renewal).await?;
+        if presented.generation == 0 {
+            tx.use_session(caller.session).await?;
+        }
         tx.commit().await?;
+        self.uses().forget(caller.session);
         Ok(pair)
     }
 

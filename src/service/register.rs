@@ -3,6 +3,8 @@
 //! Account, use of the registration token and session are one transaction; a repeated finished
 //! registration gives the same user again. This file refuses to know how the request was written.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value};
 
 use super::begin::{Beginning, Chosen, Granted};
@@ -32,6 +34,8 @@ pub struct Register<'a> {
     pub renewable: Option<bool>,
     /// What the request brings under `auth`.
     pub auth: Option<&'a Map<String, Value>>,
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
 }
 
 /// What came of a registration.
@@ -69,7 +73,8 @@ impl Service {
         }
         let remember = self.remember(register).await?;
         let auth = register.auth;
-        let asked = Asked { operation: OPERATION, caller: None, auth, flows, remember };
+        let address = register.address;
+        let asked = Asked { operation: OPERATION, caller: None, auth, flows, address, remember };
         let passed = self.interact(asked).await?;
         self.make_account(register, &passed).await
     }

@@ -54,14 +54,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn use_session(&self, session: SessionId) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE claims SET state = 'used' WHERE session = $1";
         let mut tx = self.begin().await?;
-        tx.run(SQL, &[Arg::Text(&session.to_string())]).await?;
+        tx.use_session(session).await?;
         tx.commit().await
     }
 }
 
 impl Tx {
+    /// As [`Store::use_session`], inside a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn use_session(&mut self, session: SessionId) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE claims SET state = 'used' WHERE session = $1";
+        self.run(SQL, &[Arg::Text(&session.to_string())]).await.map(|_| ())
+    }
+
     /// Claims a thing. Claiming and acting share one transaction, so that others see a claim only
     /// when it is done or used; rows long dead are swept on the way.
     ///
