@@ -7,6 +7,7 @@ mod answer;
 mod bearer;
 mod health;
 mod layers;
+mod listen;
 mod login;
 mod session;
 
@@ -18,6 +19,7 @@ use axum::{Router, middleware};
 
 pub use answer::{Answer, Outcome};
 pub(crate) use health::NO_FEED;
+pub use listen::serve;
 
 use crate::service::Service;
 

@@ -92,9 +92,7 @@ impl Service {
             created_at: now,
         };
         tx.put_device(&device).await?;
-        if matches!(chosen, Chosen::New) {
-            return Ok((granted, None));
-        }
+        let Chosen::Any(_) = chosen else { return Ok((granted, None)) };
         let (user, device) = (user_id.into(), granted.device_id.as_str().into());
         let fact = Fact::Device { user, device, from: tick };
         tx.append(&fact, None, &self.ring().ids()).await?;
