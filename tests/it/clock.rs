@@ -94,6 +94,19 @@ async fn after_the_clock_was_set_back_a_spent_login_token_stays_spent() {
 }
 
 #[tokio::test]
+async fn after_the_clock_was_set_back_into_its_life_a_spent_login_token_stays_spent() {
+    let town = Town::new().await;
+    let (token, nothing) = (town.login_token(), serde_json::json!({}));
+    town.anonymous().spend(&token, &nothing).await.good();
+    town.wait(50 * MINUTE);
+    town.anonymous().spend(&town.login_token(), &nothing).await.good();
+
+    let earlier = town.again_at(BEGINNING.plus(MINUTE)).await;
+
+    earlier.anonymous().spend(&token, &nothing).await.is(403, "M_FORBIDDEN");
+}
+
+#[tokio::test]
 async fn a_clock_that_jumps_a_year_ahead_ends_capped_tokens_softly_and_no_session() {
     let town = Town::with(Setting { access_cap: Some(HOUR), ..Setting::default() }).await;
     let capped = town.alice().await;
