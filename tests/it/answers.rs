@@ -90,6 +90,9 @@ rows! { login_token_faults of LoginTokenFault:
     LoginTokenFault::Refused(_) = LoginTokenFault::Refused(Refusal::Ended(EndedBy::User))
         => (403, "M_FORBIDDEN", None, None);
     LoginTokenFault::Spent = LoginTokenFault::Spent => (403, "M_FORBIDDEN", None, None);
+    LoginTokenFault::Guest = LoginTokenFault::Guest => (403, "M_FORBIDDEN", None, None);
+    LoginTokenFault::TooNarrow(_) = LoginTokenFault::TooNarrow(MintError::TooLong)
+        => (403, "M_FORBIDDEN", None, None);
     LoginTokenFault::OtherDevice = LoginTokenFault::OtherDevice
         => (403, "M_FORBIDDEN", None, None);
     LoginTokenFault::TakesOver = LoginTokenFault::TakesOver => (403, "M_FORBIDDEN", None, None);
