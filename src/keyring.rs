@@ -24,8 +24,8 @@ pub enum KeyringError {
 /// The keys a node holds.
 #[derive(Default)]
 pub struct Keyring {
-    /// Sorted by key id, then kind: looking up is a binary search over a few entries.
-    subkeys: Vec<Arc<Subkey>>,
+    /// Sorted by place: looking up is a binary search over a few numbers that lie side by side.
+    subkeys: Vec<(u64, Arc<Subkey>)>,
     sealing: Vec<Arc<SealingKey>>,
     minting: Option<KeyId>,
     announced: Vec<KeyId>,
@@ -42,7 +42,7 @@ impl Keyring {
     /// A ring with the same keys, less those retired, in which nothing mints yet.
     #[must_use]
     pub fn successor(&self, retired: Vec<KeyId>) -> Self {
-        let stays = |subkey: &&Arc<Subkey>| !retired.contains(&subkey.key_id());
+        let stays = |(_, subkey): &&(u64, Arc<Subkey>)| !retired.contains(&subkey.key_id());
         let subkeys = self.subkeys.iter().filter(stays).cloned().collect();
         let stays = |sealing: &&Arc<SealingKey>| !retired.contains(&sealing.key_id());
         let sealing = self.sealing.iter().filter(stays).cloned().collect();
@@ -107,7 +107,7 @@ impl Keyring {
     /// The names of the keys held, whole or in part, in ascending order.
     #[must_use]
     pub fn ids(&self) -> Vec<KeyId> {
-        let mut ids: Vec<_> = self.subkeys.iter().map(|subkey| subkey.key_id()).collect();
+        let mut ids: Vec<_> = self.subkeys.iter().map(|(_, subkey)| subkey.key_id()).collect();
         ids.dedup();
         ids
     }
@@ -128,21 +128,29 @@ impl Keyring {
         if self.retired.contains(&id) {
             return Err(KeyringError::Retired(id));
         }
-        let twice = |s: &Arc<Subkey>| s.key_id() == id && kind.is_none_or(|kind| s.kind() == kind);
+        let twice = |(_, s): &(u64, Arc<Subkey>)| {
+            s.key_id() == id && kind.is_none_or(|kind| s.kind() == kind)
+        };
         if self.subkeys.iter().any(twice) { Err(KeyringError::SameId(id)) } else { Ok(()) }
     }
 
     fn insert(&mut self, subkey: Subkey) {
-        let place = |s: &Arc<Subkey>| (s.key_id(), s.kind()) < (subkey.key_id(), subkey.kind());
-        let at = self.subkeys.partition_point(place);
-        self.subkeys.insert(at, Arc::new(subkey));
+        let place = place(subkey.key_id(), subkey.kind());
+        let at = self.subkeys.partition_point(|(other, _)| *other < place);
+        self.subkeys.insert(at, (place, Arc::new(subkey)));
     }
 
     #[inline]
     fn search(&self, id: KeyId, kind: Kind) -> Option<&Subkey> {
-        let at = self.subkeys.binary_search_by_key(&(id, kind), |s| (s.key_id(), s.kind()));
-        at.ok().and_then(|at| self.subkeys.get(at)).map(AsRef::as_ref)
+        let at = self.subkeys.binary_search_by_key(&place(id, kind), |(place, _)| *place);
+        at.ok().and_then(|at| self.subkeys.get(at)).map(|(_, subkey)| &**subkey)
     }
+}
+
+/// Where a subkey belongs in a ring: one number, ordered by key id, then kind.
+#[inline]
+fn place(id: KeyId, kind: Kind) -> u64 {
+    u64::from(u32::from_be_bytes(id.to_bytes())) << 8 | u64::from(kind.byte())
 }
 
 impl Keys for Keyring {

@@ -11,6 +11,8 @@ mod holders;
 mod plans;
 #[path = "properties/raw.rs"]
 mod raw;
+#[path = "properties/verdict.rs"]
+mod verdict;
 
 use amaretti::ident::{DeviceId, Localpart, ServerName, UserId};
 use amaretti::token::{

@@ -147,7 +147,7 @@ fn figures(mut one: Contestant<'_>, mut samples: Vec<f64>) -> Figures {
         median: at(samples.len() / 2),
         min: at(0),
         max: at(samples.len().saturating_sub(1)),
-        allocations: (allocations::counted() - before) / 100,
+        allocations: (allocations::counted() - before).div_ceil(100),
         characters: one.characters,
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn run(data: &[u8]) {
     for (subkey, token) in TOKENS.iter() {
         match attenuate(token, &lines) {
             Ok(narrowed) => {
+                assert!(lines.iter().all(|line| may_append(subkey.kind(), line)));
                 spelled(token, &lines, narrowed.reveal());
                 judge(subkey, token, narrowed.reveal());
             }
@@ -90,16 +91,20 @@ fn judge(subkey: &Subkey, token: &str, narrowed: &str) {
 
 /// Nothing is refused that is short enough and may be appended.
 fn refused(kind: Kind, lines: &[&str], error: AttenuateError) {
-    let fits = |line: &&str| match Caveat::read(line) {
+    let full =
+        matches!(error, AttenuateError::Mint(MintError::TooLong | MintError::TooManyCaveats));
+    assert!(full || !lines.iter().all(|line| may_append(kind, line)), "{error}");
+    let length: usize = lines.iter().map(|line| line.len()).sum();
+    assert!(!full || lines.len() > 30 || length > 1000, "{error}");
+}
+
+/// Whether a holder may append this to a token of a kind.
+fn may_append(kind: Kind, line: &str) -> bool {
+    match Caveat::read(line) {
         Ok(Caveat::UserId(_) | Caveat::DeviceId(_)) | Err(_) => false,
         Ok(Caveat::Time(_) | Caveat::Ip(_)) => true,
         Ok(_) => kind != Kind::Refresh && !line.contains(char::is_control),
-    };
-    let full =
-        matches!(error, AttenuateError::Mint(MintError::TooLong | MintError::TooManyCaveats));
-    assert!(full || !lines.iter().all(fits), "{error}");
-    let length: usize = lines.iter().map(|line| line.len()).sum();
-    assert!(!full || lines.len() > 30 || length > 1000, "{error}");
+    }
 }
 
 fn caveats(text: &str) -> Vec<String> {

@@ -25,7 +25,7 @@ pub(crate) fn run(data: &[u8]) {
 fn judge(config: &Config) {
     let lives = [config.access_token_lifetime, config.login_token_lifetime];
     let lives = lives.into_iter().chain(config.access_token_cap);
-    let waits = [config.request_timeout, config.max_staleness, config.no_feed_lifetime];
+    let waits = [config.request_timeout, config.max_staleness];
     assert!(lives.chain(waits).all(|time| time.get() >= 1000), "an instant is no life");
     assert!((4096..=16 << 20).contains(&config.request_body_limit.get()));
     assert!(!config.server_name.as_str().is_empty());

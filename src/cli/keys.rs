@@ -7,10 +7,11 @@ use clap::{Args, Subcommand};
 use super::outcome::{instant, note, table};
 use super::{Done, Place, Trouble, block_on, say};
 use crate::keyfile::{self, Held, KeyFile};
+use crate::revocations::{Fact, KeyState};
 use crate::service::make_key;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
-use crate::token::{Key, Kind};
+use crate::token::{Key, KeyId, Kind};
 
 #[derive(Subcommand)]
 pub(super) enum Keys {
@@ -20,6 +21,8 @@ pub(super) enum Keys {
     List(Place),
     /// Add a key: it verifies at once and mints once every live node holds it
     Rotate(Place),
+    /// Give up a key for ever: every token it signed is dead
+    Retire(Retire),
     /// Write subkeys, for nodes that only verify
     Export(Export),
 }
@@ -29,6 +32,18 @@ pub(super) struct New {
     /// Make a key although this database has had one that is lost: every token there is dies
     #[arg(long)]
     replace_lost: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+pub(super) struct Retire {
+    /// Id of the key
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// Retire it although there are sessions that it may have signed tokens of
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -51,6 +66,7 @@ impl Keys {
             Self::New(new) => block_on(new.run()),
             Self::List(place) => block_on(list(place)),
             Self::Rotate(place) => block_on(rotate(place)),
+            Self::Retire(retire) => block_on(retire.run()),
             Self::Export(export) => export.run(),
         }
     }
@@ -93,9 +109,45 @@ async fn rotate(place: Place) -> Done {
     }
     let (id, path) = make_key(&store, &config.keys, SystemClock::default().now()).await?;
     note("It verifies as soon as a node has read it, and mints once every live node has.");
-    note("Copy the file to every other node now; the keys there are stay good.");
+    note("Copy the file to every other node now; the old keys stay good.");
     say(&format!("made key {id} in {}", path.display()))
 }
+
+impl Retire {
+    async fn run(self) -> Done {
+        let config = self.place.resolve(None, None)?;
+        let id = KeyId::parse(&self.key).ok_or_else(|| {
+            Trouble::new("a key id has 8 digits: `amaretti keys list` shows them")
+        })?;
+        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let files = keyfile::read_folder(&config.keys)?;
+        keyfile::check_store(&files, store.id())?;
+        let others = files.iter().filter(|file| file.id != id);
+        let successor = others.filter(|file| matches!(file.held, Held::Key(_)));
+        let successor = successor.map(|file| file.created).max().ok_or_else(|| {
+            Trouble::new("there would be no key left to mint with: `amaretti keys rotate` first")
+        })?;
+        // Which key signed what is written nowhere; what began before the newest other key was
+        // made may hold tokens of this one.
+        let devices = store.devices(None).await?;
+        let hit = devices.iter().filter(|d| d.session.beginning() < successor.plus(SPREAD)).count();
+        if hit > 0 && !self.force {
+            let what = format!(
+                "it may have signed tokens of {hit} sessions, which would have to log in again \
+                 (`amaretti session list` shows them); --force retires it all the same"
+            );
+            return Err(Trouble::new(what));
+        }
+        let mut tx = store.begin().await?;
+        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id]).await?;
+        tx.commit().await?;
+        note("No node uses it again: take its file away everywhere.");
+        say(&format!("retired key {id}; sessions that may be hit: {hit}"))
+    }
+}
+
+/// How long after a key was made the one before may still have minted, in milliseconds.
+const SPREAD: u64 = 60_000;
 
 async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
@@ -128,14 +180,22 @@ impl Export {
     fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let files = keyfile::read_folder(&config.keys)?;
+        let there = keyfile::read_folder(&self.to)?;
         let mut written = Vec::new();
         for file in &files {
-            if let Held::Key(key) = &file.held {
-                let subkey = key.subkey(self.kind);
-                // The age of the key, not of its export, decides which key is the newest.
-                let path = keyfile::write_subkey(&self.to, &subkey, file.store, file.created)?;
-                written.push(format!("wrote {}", path.display()));
+            let Held::Key(key) = &file.held else { continue };
+            let subkey = key.subkey(self.kind);
+            let same = |known: &&KeyFile| match &known.held {
+                Held::Subkey(held) => known.id == file.id && held.kind() == self.kind,
+                Held::Key(_) => false,
+            };
+            if let Some(known) = there.iter().find(same) {
+                written.push(format!("kept {}", known.path.display()));
+                continue;
             }
+            // The age of the key, not of its export, decides which key is the newest.
+            let path = keyfile::write_subkey(&self.to, &subkey, file.store, file.created)?;
+            written.push(format!("wrote {}", path.display()));
         }
         if written.is_empty() {
             let what = format!("there is no whole key in {} to export from", config.keys.display());

@@ -11,6 +11,7 @@ mod serve;
 mod session;
 mod token;
 mod user;
+mod verify;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,7 +45,7 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     /// Run a node
     Serve(serve::Serve),
-    /// Make, list, rotate and export signing keys
+    /// Make, list, rotate, retire and export signing keys
     #[command(subcommand)]
     Keys(keys::Keys),
     /// Mint, look at, check, narrow and revoke tokens

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -56,16 +55,18 @@ impl Serve {
     }
 
     async fn serve(self, config: Config) -> Done {
-        let (node, first_run) =
-            if self.no_feed { (verifier(&config).await?, false) } else { issuer(&config).await? };
+        // What can fail without leaving anything behind comes first.
+        let signals = Signals::new()?;
         let public = bind(config.listen, "--listen").await?;
         let internal = bind(config.internal, "--internal").await?;
+        let (node, first_run) =
+            if self.no_feed { (verifier(&config).await?, false) } else { issuer(&config).await? };
         let (listen, health) = (public.local_addr()?, internal.local_addr()?);
         if first_run {
             say(&welcome(&config, listen)?)?;
         }
         tracing::info!(%listen, internal = %health, server = %config.server_name, "serving");
-        node.run(&config, public, internal).await?;
+        node.run(&config, public, internal, signals).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
@@ -137,6 +138,7 @@ impl Node {
         config: &Config,
         public: TcpListener,
         internal: TcpListener,
+        signals: Signals,
     ) -> Result<(), Trouble> {
         let (stop, stopped) = watch::channel(false);
         let face = Arc::new(Face {
@@ -150,15 +152,14 @@ impl Node {
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
         let care = tokio::spawn(self.care.clone().run(self.service, stopped.clone()));
-        let faces = tokio::spawn(listen(public, http::public(face.clone()), stopped.clone()));
-        let health = tokio::spawn(listen(internal, http::internal(face), stopped));
-        signals(&self.care).await?;
+        let faces = tokio::spawn(http::serve(public, http::public(face.clone()), stopped.clone()));
+        let health = tokio::spawn(http::serve(internal, http::internal(face), stopped));
+        signals.wait(&self.care).await;
         tracing::info!("stopping: requests under way are answered");
         stop.send_replace(true);
         let all = async {
-            for task in [Some(faces), Some(health)].into_iter().flatten() {
-                task.await??;
-            }
+            faces.await?;
+            health.await?;
             care.await?;
             match following {
                 Some(following) => Ok::<_, Trouble>(following.await?),
@@ -179,27 +180,31 @@ async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Trouble> {
     })
 }
 
-async fn listen(
-    listener: TcpListener,
-    router: Router,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<(), std::io::Error> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
+/// What the operating system may tell a node.
+struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// Waits until the process is told to stop; a SIGHUP on the way has the keys looked at.
-async fn signals(care: &KeyCare) -> Result<(), Trouble> {
-    let on = |kind: SignalKind| -> Result<Signal, Trouble> { Ok(signal(kind)?) };
-    let mut hang_up = on(SignalKind::hangup())?;
-    let mut terminate = on(SignalKind::terminate())?;
-    let mut interrupt = on(SignalKind::interrupt())?;
-    loop {
-        tokio::select! {
-            _ = hang_up.recv() => care.look(),
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+impl Signals {
+    /// From here on a signal is not the end of the process but a word to it.
+    fn new() -> Result<Self, Trouble> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits until the process is told to stop; a SIGHUP on the way has the keys looked at.
+    async fn wait(mut self, care: &KeyCare) {
+        loop {
+            tokio::select! {
+                _ = self.hang_up.recv() => care.look(),
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+            }
         }
     }
 }

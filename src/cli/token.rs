@@ -4,27 +4,20 @@
 //! read command lines.
 
 use std::io::{self, BufRead, Read};
-use std::net::IpAddr;
-use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::anatomy::{caveat, draw, life};
-use super::outcome::{instant, note};
+use super::anatomy::{draw, life};
+use super::outcome::note;
+use super::verify::{Verify, ring};
 use super::{Done, Place, Trouble, block_on, keys, say, service};
 use crate::config::{Config, parse_duration};
 use crate::ident::{DeviceId, UserId};
-use crate::keyfile::{self, Held};
-use crate::keyring::Keyring;
-use crate::occasion::{self, PathScratch};
-use crate::revocations::Revocations;
+use crate::keyfile;
 use crate::service::Ended;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::token::{
-    Bearer, Grant, Kind, Occasion, Presented, Purpose, Refusal, Scratch, SessionId, attenuate,
-    normalize,
-};
+use crate::token::{Grant, Kind, Presented, Scratch, SessionId, attenuate, normalize};
 
 #[derive(Subcommand)]
 pub(super) enum Token {
@@ -76,33 +69,6 @@ pub(super) struct Mint {
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  amaretti token verify < token.txt
-  amaretti token verify --path /_matrix/client/v3/sync --address 192.0.2.7 < token.txt")]
-pub(super) struct Verify {
-    #[command(flatten)]
-    given: Given,
-    /// What it is presented for: request, login, refresh or introspection [default: what its kind
-    /// is for]
-    #[arg(long, value_name = "PURPOSE", value_parser = purpose)]
-    purpose: Option<Purpose>,
-    /// Method of the request
-    #[arg(long, value_name = "METHOD", default_value = "GET")]
-    method: String,
-    /// Path of the request; without one no `action` and no `room_id` caveat clears
-    #[arg(long, value_name = "PATH")]
-    path: Option<String>,
-    /// Address of the caller; without one no `ip` caveat clears
-    #[arg(long, value_name = "ADDR")]
-    address: Option<IpAddr>,
-    /// Name of the service that judges
-    #[arg(long, value_name = "NAME")]
-    audience: Option<String>,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Args)]
-#[command(after_help = "Examples:
   amaretti token attenuate --caveat 'action in read' --caveat 'time < 1790000000000' < token.txt")]
 pub(super) struct Attenuate {
     #[command(flatten)]
@@ -138,10 +104,13 @@ impl Token {
 }
 
 impl Given {
-    fn text(&self) -> Result<String, Trouble> {
+    pub(super) fn text(&self) -> Result<String, Trouble> {
         read(self.token.as_deref())
     }
 }
+
+/// The most that is read from standard input, in bytes: no token comes near it in any spelling.
+const MOST: u64 = 16_384;
 
 /// What was given, or the first line of standard input.
 fn read(given: Option<&str>) -> Result<String, Trouble> {
@@ -149,7 +118,10 @@ fn read(given: Option<&str>) -> Result<String, Trouble> {
         Some(text) if text != "-" => text.to_owned(),
         _ => {
             let mut line = String::new();
-            io::stdin().lock().take(16384).read_line(&mut line)?;
+            io::stdin().lock().take(MOST).read_line(&mut line)?;
+            if line.len() as u64 == MOST {
+                return Err(Trouble::new("this is longer than any token"));
+            }
             line
         }
     };
@@ -176,7 +148,12 @@ impl Mint {
         let grant = Grant {
             kind: self.kind,
             user: UserId::parse(&user_id).map_err(|e| Trouble::new(format!("{user_id}: {e}")))?,
-            device: self.device.as_deref().map(DeviceId::parse).transpose()?,
+            device: self
+                .device
+                .as_deref()
+                .map(DeviceId::parse)
+                .transpose()
+                .map_err(|error| Trouble::new(format!("--device: {error}")))?,
             guest: false,
             session: SessionId::new(now.minus(BACK_DATED), random()?),
             generation: 0,
@@ -197,7 +174,10 @@ impl Mint {
             (Some("never"), kind) => {
                 return Err(Trouble::new(format!("a token of kind {kind} has to expire")));
             }
-            (Some(text), _) => parse_duration(text)?,
+            (Some(text), _) => match parse_duration(text)? {
+                0 => return Err(Trouble::new("a token has to live longer than that")),
+                life => life,
+            },
             (None, Kind::Login) => config.login_token_lifetime.get(),
             (None, _) => config.access_token_lifetime.get(),
         };
@@ -220,101 +200,6 @@ impl Attenuate {
     fn run(self) -> Done {
         let caveats: Vec<_> = self.caveats.iter().map(String::as_str).collect();
         say(attenuate(&self.given.text()?, &caveats)?.reveal())
-    }
-}
-
-impl Verify {
-    async fn run(self) -> Done {
-        let text = self.given.text()?;
-        let config = self.place.resolve(None, None)?;
-        match self.judge(&text, &config).await? {
-            Ok(said) => say(&said),
-            Err(refusal) => {
-                let mut said = format!("refused: {refusal}");
-                if let Refusal::UnknownCaveat(at) | Refusal::Sealed(at) | Refusal::Unmet(at) =
-                    refusal
-                    && let Some(caveat) = caveat(&text, at.index)
-                {
-                    said += &format!("\n  caveat {}: {caveat}", at.index);
-                }
-                say(&said)?;
-                Ok(ExitCode::FAILURE)
-            }
-        }
-    }
-
-    async fn judge(&self, text: &str, config: &Config) -> Result<Result<String, Refusal>, Trouble> {
-        let ring = ring(config)?;
-        let mut scratch = Scratch::new();
-        let presented = match Presented::read(text, &mut scratch) {
-            Ok(presented) => presented,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let kind = presented.claimed().kind;
-        let (facts, known) = facts(config, presented.user_id().as_str()).await?;
-        let mut room = PathScratch::new();
-        let asked = match &self.path {
-            Some(path) => Some(occasion::request(&self.method, path, &mut room)?),
-            None => None,
-        };
-        let occasion = Occasion {
-            action: asked.and_then(|asked| asked.action),
-            room_id: asked.and_then(|asked| asked.room_id),
-            address: self.address,
-            audience: self.audience.as_deref(),
-            ..Occasion::new(self.purpose.unwrap_or(Purpose::of(kind)), SystemClock::default().now())
-        };
-        let verdict = presented.authenticate(&ring).and_then(|t| t.clear(&facts, &occasion));
-        Ok(verdict.map(|bearer| format!("{}\n{known}", admitted(&bearer))))
-    }
-}
-
-fn admitted(bearer: &Bearer<'_>) -> String {
-    let identifier = bearer.identifier();
-    let device = match bearer.device_id() {
-        Some(device) => format!("on device {device}"),
-        None => "without a device".to_owned(),
-    };
-    format!(
-        "admitted: {} token of {} {device}\nsession {}, generation {}, issued {}, {}",
-        identifier.kind,
-        bearer.user_id(),
-        identifier.session,
-        identifier.generation,
-        instant(identifier.issued_at),
-        life(bearer.ends_at()),
-    )
-}
-
-fn ring(config: &Config) -> Result<Keyring, Trouble> {
-    let files = keyfile::read_folder(&config.keys)?;
-    if files.is_empty() {
-        let what = format!("there is no key in {} to verify with", config.keys.display());
-        return Err(Trouble::new(what));
-    }
-    let mut ring = Keyring::default();
-    for file in files {
-        match file.held {
-            Held::Key(key) => ring.hold(&key)?,
-            Held::Subkey(subkey) => ring.hold_subkey(subkey)?,
-        }
-    }
-    Ok(ring)
-}
-
-/// What the database knows of a user, and a sentence on where that is from.
-async fn facts(config: &Config, user_id: &str) -> Result<(Revocations, String), Trouble> {
-    let data = config.data.display();
-    match Store::open_existing(&config.data, &config.server_name).await {
-        Ok(store) => {
-            let facts = store.read().await?.facts_about(user_id).await?;
-            Ok((facts, format!("logouts: as the database in {data} has them")))
-        }
-        Err(crate::store::StoreError::Missing(_)) => {
-            let known = format!("logouts: not known, there is no database in {data}");
-            Ok((Revocations::default(), known))
-        }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -347,16 +232,6 @@ impl Revoke {
 fn authentic(config: &Config, text: &str) -> Result<(String, SessionId), Trouble> {
     let mut scratch = Scratch::new();
     let presented = Presented::read(text, &mut scratch)?;
-    let authentic = presented.authenticate(&ring(config)?)?;
+    let authentic = presented.authenticate(&ring(config, Vec::new())?)?;
     Ok((authentic.user_id().as_str().to_owned(), authentic.session()))
-}
-
-fn purpose(name: &str) -> Result<Purpose, String> {
-    match name {
-        "request" => Ok(Purpose::Request),
-        "login" => Ok(Purpose::Login),
-        "refresh" => Ok(Purpose::Refresh),
-        "introspection" => Ok(Purpose::Introspection),
-        _ => Err("there are: request, login, refresh, introspection".to_owned()),
-    }
 }

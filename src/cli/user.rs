@@ -105,6 +105,9 @@ impl Named {
         let password = if self.password_stdin {
             let mut line = Zeroizing::new(String::new());
             io::stdin().lock().take(4096).read_line(&mut line)?;
+            if line.len() == 4096 {
+                return Err(Trouble::new("a password may have 4095 bytes"));
+            }
             Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned())
         } else if io::stdin().is_terminal() {
             let password = Zeroizing::new(rpassword::prompt_password("Password: ")?);

@@ -90,6 +90,22 @@ pub(super) fn leaves() -> Vec<Leaf> {
     plain.chain(nested).collect()
 }
 
+/// A sentence as a comment of lines that fit a page.
+fn comment(sentence: &str) -> String {
+    let mut comment = String::from("#");
+    let mut width = 1;
+    for word in sentence.split(' ') {
+        if width + 1 + word.len() > 100 {
+            comment.push_str("\n#");
+            width = 1;
+        }
+        comment.push(' ');
+        comment.push_str(word);
+        width += 1 + word.len();
+    }
+    comment
+}
+
 /// The one of some names that takes the fewest changes of a letter to become `name`.
 pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     // Past the longest name, more letters make no difference to which is nearest.
@@ -123,11 +139,12 @@ impl Config {
         for leaf in leaves() {
             if let Some(begun) = leaf.section.filter(|_| leaf.section() != section) {
                 section = Some(begun.name);
-                text.push_str(&format!("\n# {}\n[{}]\n", prose(begun), begun.name));
+                text.push_str(&format!("\n{}\n[{}]\n", comment(&prose(begun)), begun.name));
             }
             let value = leaf.default.unwrap_or_else(|| " # not set".to_owned());
             let Leaf { doc, variable, name, .. } = leaf;
-            text.push_str(&format!("\n# {doc}\n# Environment: {variable}\n#{name} = {value}\n"));
+            let doc = comment(&doc);
+            text.push_str(&format!("\n{doc}\n# Environment: {variable}\n#{name} = {value}\n"));
         }
         text
     }

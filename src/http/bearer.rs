@@ -76,10 +76,7 @@ impl Face {
     /// The access token of a request: from the header, or from the query where that is allowed.
     fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
         let header = match request.headers.get(header::AUTHORIZATION) {
-            Some(value) => {
-                let bearer = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-                Some(bearer.ok_or(Outcome::MissingToken)?)
-            }
+            Some(value) => Some(value.to_str().ok().and_then(bearer).ok_or(Outcome::MissingToken)?),
             None => None,
         };
         let query = request.uri.query().filter(|_| self.query_token).and_then(access_token);
@@ -105,6 +102,13 @@ impl Face {
         let bytes = to_bytes(body, self.body_limit).await.map_err(|_| Outcome::TooLarge)?;
         parsed(&bytes)
     }
+}
+
+/// The token behind the scheme `Bearer`, which may be in any case (RFC 9110, section 11.1) and have
+/// more than one space behind it (RFC 6750, section 2.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
 
 fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {

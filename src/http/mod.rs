@@ -9,6 +9,7 @@ mod devices;
 mod health;
 mod interactive;
 mod layers;
+mod listen;
 mod login;
 mod refresh;
 mod register;
@@ -22,6 +23,7 @@ use axum::{Router, middleware};
 
 pub use answer::{Answer, Outcome};
 pub(crate) use health::NO_FEED;
+pub use listen::serve;
 
 use crate::config::Networks;
 use crate::service::Service;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::begin::{Beginning, Chosen, Granted};
-use super::{Caller, Declined, Denial, LoginTokenFault, Service};
+use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::store::{Claim, Claimed, StoreError, Tx};
 use crate::time::Timestamp;
@@ -150,6 +150,9 @@ impl Service {
             Err(Denial::Refused(refusal)) => return Err(refused(refusal)),
             Err(denial) => return Err(denial),
         };
+        if bearer.is_guest() {
+            return Err(wrong(LoginTokenFault::Guest));
+        }
         let spent = Spent::of(&bearer, token.text);
         let named = bearer.device_id().map(DeviceId::as_str);
         let carried: Vec<_> = bearer.appended().collect();
@@ -186,6 +189,7 @@ impl Service {
         let begun = self.begin(&mut tx, beginning).await;
         let (granted, fact) = begun.map_err(|denial| match denial {
             Denial::Declined(Declined::WrongPassword) => wrong(LoginTokenFault::NoUser),
+            Denial::Failed(Failure::Mint(error)) => wrong(LoginTokenFault::TooNarrow(error)),
             denial => denial,
         })?;
         let session = granted.session;

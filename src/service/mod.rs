@@ -150,6 +150,12 @@ pub enum LoginTokenFault {
     /// It is narrowed and would take over a device that exists.
     #[error("it is narrowed and would take over an existing device")]
     TakesOver,
+    /// It is a guest's, who has no account to log in to.
+    #[error("it is a guest's")]
+    Guest,
+    /// It carries so much that no access token could carry it on.
+    #[error("{0}")]
+    TooNarrow(MintError),
     /// There is no such user here.
     #[error("there is no such user")]
     NoUser,

@@ -3,6 +3,8 @@
 //! Everything the store keeps is TEXT or BIGINT, so two types of argument are enough and each query
 //! is written once, whatever engine runs it. This file refuses to know any query.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,6 +52,10 @@ pub(super) struct Pool(SqlitePool);
 impl Pool {
     /// Opens the database in `file`, making it when it is not there, and brings it up to date.
     pub(super) async fn open(file: &Path) -> Result<Self, StoreError> {
+        // Made here first, so that nobody else can read it whatever the folder allows: it holds
+        // password hashes. SQLite gives the files beside it the same mode.
+        let made = OpenOptions::new().append(true).create(true).mode(0o600).open(file);
+        made.map_err(|source| StoreError::File { path: file.to_owned(), source })?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)

@@ -89,6 +89,17 @@ impl Tx {
         self.run(SQL, &args).await.map(|_| ())
     }
 
+    /// The keys that are never used again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn retired_keys(&mut self) -> Result<Vec<KeyId>, StoreError> {
+        const SQL: &str = "SELECT value FROM feed WHERE kind = 'key retired'";
+        let rows = self.rows(SQL, &[]).await?;
+        let id = |row: &Row| KeyId::parse(&row.text(0)?).ok_or(StoreError::Damaged("feed"));
+        rows.iter().map(id).collect()
+    }
+
     /// Everything known against one user, as this transaction sees it: what a write judges its
     /// bearer by.
     ///

@@ -42,6 +42,22 @@ pub enum StoreError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The database's file cannot be made or opened.
+    #[error("cannot open the database {path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The database's file is not one.
+    #[error("{path} cannot be used as a database: {source}; name another folder by --data")]
+    NotADatabase {
+        /// Which.
+        path: PathBuf,
+        /// What the engine says.
+        source: Box<StoreError>,
+    },
     /// There is no database where one must be.
     #[error("there is no database in {0}: run `amaretti serve` once, or name its folder by --data")]
     Missing(PathBuf),
@@ -91,7 +107,13 @@ impl Store {
             DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(blame)?;
             std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(blame)?;
         }
-        let pool = Pool::open(&folder.join(FILE)).await?;
+        let path = folder.join(FILE);
+        let pool = Pool::open(&path).await.map_err(|error| match error {
+            StoreError::Engine(_) | StoreError::Migration(_) => {
+                StoreError::NotADatabase { path, source: Box::new(error) }
+            }
+            error => error,
+        })?;
         let mut tx = pool.begin().await?;
         let id = match tx.row("SELECT id, server_name FROM store", &[]).await? {
             Some(row) => {

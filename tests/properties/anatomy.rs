@@ -67,6 +67,16 @@ fn every_beginning_of_a_token_is_truncated_within_what_was_being_read() {
 }
 
 #[test]
+fn a_text_cut_at_any_character_is_truncated() {
+    let text = token();
+    for cut in 4..text.len() {
+        let ending = Anatomy::of(&text[..cut]).ending;
+
+        assert!(matches!(ending, Ending::Truncated { .. }), "cut at {cut}: {ending:?}");
+    }
+}
+
+#[test]
 fn a_cut_is_named_after_the_part_it_falls_in() {
     let bytes = bytes_of(&Plan::plain(Kind::Access).mint());
     let within = |cut: usize| match Anatomy::of(&text_of("", &bytes[..cut])).ending {

@@ -122,7 +122,7 @@ fn content(rest: &mut &[u8]) -> Vec<u8> {
 fn put(bytes: &mut Vec<u8>, field: u8, content: &[u8], spare: usize) {
     bytes.push(field);
     let mut length = content.len();
-    let groups = if length < 0x80 { 1 } else { 2 } + spare;
+    let groups = 1 + usize::from(length >= 1 << 7) + usize::from(length >= 1 << 14) + spare;
     for group in 1..=groups {
         let more = if group < groups { 0x80 } else { 0 };
         bytes.push((length & 0x7f) as u8 | more);

@@ -106,7 +106,6 @@ def spelled_loosely():
         "umlaut": ("Malformed(Alphabet)", "a letter of two bytes", text[:60] + "ä" + text[61:]),
         "loose-bits-2": ("Malformed(LooseBits)", "one loose bit of two", loosened(three)),
         "loose-bits-4": ("Malformed(LooseBits)", "one loose bit of four", loosened(two)),
-        "one-more-character": ("Malformed(TrailingBytes)", "one more character", text + "A"),
         "trailing-byte": ("Malformed(TrailingBytes)", "a byte behind the tag",
                           GOOD.spelled(GOOD.raw() + b"\0")),
         "trailing-macaroon": ("Malformed(TrailingBytes)", "a second macaroon behind the first",
@@ -114,6 +113,11 @@ def spelled_loosely():
     }
     for name, (why, comment, spelling) in rows.items():
         yield f"refused-{name}", refused(why, comment, spelling)
+    for whole in map(widened, range(3)):
+        behind = len(whole) % 4
+        comment = f"one more character, where {behind} stand in the last group"
+        yield f"refused-one-more-character-{behind}", refused(
+            "Malformed(TrailingBytes)", comment, whole + "A")
 
 
 def widened(by):

@@ -1,0 +1,36 @@
+//! A whole node, asked in process over its faces: what comes of each request, what outlives a
+//! restart, and what never happens.
+#![cfg(test)]
+#![cfg(feature = "server")]
+
+mod support;
+
+mod answers;
+mod arbitrary;
+mod body;
+mod claims;
+mod clock;
+mod cors;
+mod devices;
+mod forged;
+mod hashing;
+mod headers;
+mod health;
+mod howto;
+mod keys;
+mod login_get;
+mod login_password;
+mod login_token;
+mod logout;
+mod logout_all;
+mod narrowed;
+mod narrowed_login;
+mod no_feed;
+mod query_token;
+mod restart;
+mod secrets;
+mod store_away;
+mod sync;
+mod unknown;
+mod versions;
+mod whoami;

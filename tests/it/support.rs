@@ -1,0 +1,296 @@
+//! A town: a node over a real store in a folder of its own, with alice and bob living in it.
+//!
+//! Its clock stands where it was put. Another town in the same folder is the node after a restart,
+//! or a second process beside it.
+
+mod answer;
+mod client;
+mod log;
+mod mint;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use amaretti::config::Networks;
+use amaretti::http::{self, Face};
+use amaretti::ident::ServerName;
+use amaretti::revocations::{Fact, Standing};
+use amaretti::service::{
+    Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
+};
+use amaretti::store::{Store, StoreError};
+use amaretti::time::{Clock, ManualClock, Timestamp};
+use amaretti::token::{Account, AccountState};
+use axum::Router;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+pub(crate) use answer::Answer;
+pub(crate) use client::Client;
+pub(crate) use log::logged;
+pub(crate) use mint::{Wanted, append, narrow, session_of};
+
+pub(crate) const SERVER: &str = "example.com";
+pub(crate) const ALICE: &str = "@alice:example.com";
+pub(crate) const BOB: &str = "@bob:example.com";
+pub(crate) const ALICES_PASSWORD: &str = "wonderland";
+pub(crate) const BOBS_PASSWORD: &str = "yes-we-can";
+
+pub(crate) const VERSIONS: &str = "/_matrix/client/versions";
+pub(crate) const LOGIN: &str = "/_matrix/client/v3/login";
+pub(crate) const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
+pub(crate) const LOGOUT: &str = "/_matrix/client/v3/logout";
+pub(crate) const LOGOUT_ALL: &str = "/_matrix/client/v3/logout/all";
+pub(crate) const SYNC: &str = "/_matrix/client/v3/sync";
+
+/// When every town begins.
+pub(crate) const BEGINNING: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+pub(crate) const MINUTE: u64 = 60_000;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+
+const CHEAP: HashCost = HashCost { memory_kib: 64, iterations: 1, parallelism: 1 };
+
+/// What a town may have otherwise than usual.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) policy: Policy,
+    pub(crate) token_refresh: bool,
+    pub(crate) public_url: Option<&'static str>,
+    pub(crate) query_token: bool,
+    pub(crate) body_limit: usize,
+    pub(crate) patience: Duration,
+    pub(crate) max_staleness: Duration,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            policy: Policy { no_feed_life: None, ..Policy::default() },
+            token_refresh: false,
+            public_url: None,
+            query_token: true,
+            body_limit: 64 * 1024,
+            patience: Duration::from_secs(30),
+            max_staleness: Duration::from_secs(300),
+        }
+    }
+}
+
+/// A node and where it lives.
+pub(crate) struct Town {
+    folder: Arc<TempDir>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Store,
+    pub(crate) service: Arc<Service>,
+    pub(crate) care: Arc<KeyCare>,
+    following: Mutex<Option<Following>>,
+    routers: Routers,
+}
+
+/// Both faces of a node.
+#[derive(Clone)]
+struct Routers {
+    public: Router,
+    internal: Router,
+}
+
+impl Routers {
+    fn of(service: &Arc<Service>, setting: Setting) -> Self {
+        let Setting { query_token, body_limit, patience, token_refresh, public_url, .. } = setting;
+        let face = Arc::new(Face {
+            service: service.clone(),
+            query_token,
+            token_refresh,
+            public_url: public_url.map(str::to_owned),
+            trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
+            body_limit,
+            patience,
+        });
+        Self { public: http::public(face.clone()), internal: http::internal(face) }
+    }
+}
+
+/// A task that ends when this is dropped.
+pub(crate) struct Running(watch::Sender<bool>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Town {
+    /// A new town: a key was made, alice and bob were added, nobody has logged in.
+    pub(crate) async fn new() -> Self {
+        Self::with(Setting::default()).await
+    }
+
+    pub(crate) async fn with(setting: Setting) -> Self {
+        log::listen();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let store = open_store(&folder).await.unwrap();
+        make_key(&store, &keys_of(&folder), BEGINNING).await.unwrap();
+        let passwords = Passwords::new(1, CHEAP).unwrap();
+        for (user, password) in [(ALICE, ALICES_PASSWORD), (BOB, BOBS_PASSWORD)] {
+            let hash = passwords.hash(password).await.unwrap();
+            let mut tx = store.begin().await.unwrap();
+            assert!(tx.add_user(user, &hash, BEGINNING).await.unwrap());
+            tx.commit().await.unwrap();
+        }
+        store.close().await;
+        Self::open(folder, Arc::new(ManualClock::at(BEGINNING)), setting).await.unwrap()
+    }
+
+    /// The same town after a restart, or a second process in the same folder.
+    pub(crate) async fn again(&self) -> Self {
+        self.again_with(Setting::default()).await
+    }
+
+    pub(crate) async fn again_with(&self, setting: Setting) -> Self {
+        Self::open(self.folder.clone(), self.clock.clone(), setting).await.unwrap()
+    }
+
+    /// The same town after a restart with the clock put to another instant.
+    pub(crate) async fn again_at(&self, now: Timestamp) -> Self {
+        let clock = Arc::new(ManualClock::at(now));
+        Self::open(self.folder.clone(), clock, Setting::default()).await.unwrap()
+    }
+
+    /// Starts a node in the folder once more, to see whether it does.
+    pub(crate) async fn starts(&self) -> Result<Self, KeyCareError> {
+        Self::open(self.folder.clone(), self.clock.clone(), Setting::default()).await
+    }
+
+    async fn open(
+        folder: Arc<TempDir>,
+        clock: Arc<ManualClock>,
+        setting: Setting,
+    ) -> Result<Self, KeyCareError> {
+        let store = open_store(&folder).await.unwrap();
+        let service = Arc::new(Service::new(
+            ServerName::parse(SERVER).unwrap(),
+            Some(store.clone()),
+            Passwords::new(1, CHEAP).unwrap(),
+            setting.policy,
+            clock.clone(),
+        ));
+        let care = Arc::new(KeyCare::new(keys_of(&folder), node_name()));
+        let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
+        let following = Mutex::new(Some(following.await.unwrap()));
+        care.start(&service).await?;
+        let routers = Routers::of(&service, setting);
+        Ok(Self { folder, clock, store, service, care, following, routers })
+    }
+
+    /// A node beside this one that holds the same keys and has neither store nor feed.
+    pub(crate) async fn verifier(&self, longest_life: Option<u64>) -> Verifier {
+        let service = Arc::new(Service::new(
+            ServerName::parse(SERVER).unwrap(),
+            None,
+            Passwords::new(1, CHEAP).unwrap(),
+            Policy { no_feed_life: longest_life, ..Policy::default() },
+            self.clock.clone(),
+        ));
+        KeyCare::new(self.keys_folder(), node_name()).start(&service).await.unwrap();
+        Verifier {
+            routers: Routers::of(&service, Setting::default()),
+            _folder: self.folder.clone(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves the clock on.
+    pub(crate) fn wait(&self, ms: u64) {
+        self.clock.advance(ms);
+    }
+
+    pub(crate) fn keys_folder(&self) -> PathBuf {
+        keys_of(&self.folder)
+    }
+
+    /// Opens the store of this town under a server name of one's own.
+    pub(crate) async fn open_store_as(&self, server: &str) -> Result<Store, StoreError> {
+        Store::open(&data_of(&self.folder), &ServerName::parse(server).unwrap()).await
+    }
+
+    /// The database itself, for what no program of ours does to it.
+    pub(crate) async fn raw_database(&self) -> sqlx::SqlitePool {
+        let file = data_of(&self.folder).join("amaretti.sqlite");
+        sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(file))
+            .await
+            .unwrap()
+    }
+
+    /// Follows the feed from now on.
+    pub(crate) fn follow(&self) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let following = self.following.lock().unwrap().take().expect("follows once");
+        tokio::spawn(following.run(stopped));
+        Running(stop)
+    }
+
+    /// Looks after the keys from now on.
+    pub(crate) fn tend_keys(&self) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(self.care.clone().run(self.service.clone(), stopped));
+        Running(stop)
+    }
+
+    /// Writes a fact as another process would: this node has not heard it yet.
+    pub(crate) async fn write_unheard(&self, fact: &Fact) {
+        let mut tx = self.store.begin().await.unwrap();
+        tx.append(fact, None, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// This town once an operator has said how an account stands.
+    pub(crate) async fn after(&self, user: &str, standing: Standing) -> Self {
+        let at = self.now().plus(1);
+        self.write_unheard(&Fact::Account { user: user.into(), at, standing }).await;
+        self.again().await
+    }
+}
+
+/// A node without store and feed.
+pub(crate) struct Verifier {
+    routers: Routers,
+    _folder: Arc<TempDir>,
+}
+
+/// The standing of an account that is locked.
+pub(crate) const LOCKED: Standing =
+    Standing::Open(Account { state: AccountState::Locked, admin: false });
+
+async fn open_store(folder: &TempDir) -> Result<Store, StoreError> {
+    Store::open(&data_of(folder), &ServerName::parse(SERVER).unwrap()).await
+}
+
+fn data_of(folder: &TempDir) -> PathBuf {
+    folder.path().join("data")
+}
+
+fn keys_of(folder: &TempDir) -> PathBuf {
+    folder.path().join("keys")
+}
+
+fn node_name() -> String {
+    static NODES: AtomicU64 = AtomicU64::new(0);
+    format!("node-{}", NODES.fetch_add(1, Relaxed))
+}
+
+/// Asks again and again until `done`, and gives how long that took.
+///
+/// For what happens in a task of its own; everything else goes by the town's clock.
+pub(crate) async fn until(what: &str, done: impl AsyncFn() -> bool) -> Duration {
+    let began = Instant::now();
+    while !done().await {
+        assert!(began.elapsed() < Duration::from_secs(10), "after ten seconds still not: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    began.elapsed()
+}
