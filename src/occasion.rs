@@ -283,7 +283,7 @@ mod tests {
             let mut scratch = PathScratch::new();
             let found = request(&method, &path, &mut scratch);
             if let Ok(Request { room_id: Some(id), known, .. }) = found {
-                prop_assert!(known && id.starts_with('!') && !id.contains(['/', '?']), "{path} {id}");
+                prop_assert!(known && id.starts_with('!') && !id.contains('/'), "{path} {id}");
                 let hex = |two: &str| two.bytes().all(|b| b.is_ascii_hexdigit());
                 let again = |(at, _)| id.get(at + 1..at + 3).is_some_and(hex);
                 prop_assert!(!id.match_indices('%').any(again), "{path} {id}");

@@ -11,6 +11,8 @@ mod holders;
 mod plans;
 #[path = "properties/raw.rs"]
 mod raw;
+#[path = "properties/state.rs"]
+mod state;
 #[path = "properties/verdict.rs"]
 mod verdict;
 

@@ -210,7 +210,7 @@ impl Signals {
 }
 
 fn logs(config: &Config) -> Result<(), Trouble> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)?;
+    let filter = tracing_subscriber::EnvFilter::builder().with_regex(false).parse(&config.log)?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => logs.with_ansi(false).init(),

@@ -91,11 +91,13 @@ pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Erro
 /// Takes what `tracing` takes, and refuses its trap: a single word that is no level (`inof`) would
 /// name a target and silence everything else.
 pub(super) fn log_filter<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let text = text(from)?;
+    // Trimmed here, since the parser of filters trips over space before a word; and without regular
+    // expressions for field values, which can take it longer than anybody waits.
+    let text = text(from)?.split(',').map(str::trim).collect::<Vec<_>>().join(",");
     let is_bare = |part: &&str| !part.contains(['=', '[', ']', '{', '}', '"']);
     let mut bare = text.split(',').filter(is_bare);
     let levels = bare.all(|word| word.parse::<LevelFilter>().is_ok());
-    match EnvFilter::builder().parse(&text) {
+    match EnvFilter::builder().with_regex(false).parse(&text) {
         Ok(_) if levels && !text.is_empty() => Ok(text),
         Ok(_) | Err(_) => Err(Error::custom(
             "off, error, warn, info, debug or trace is wanted, and for single parts of the program \

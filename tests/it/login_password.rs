@@ -96,6 +96,19 @@ async fn a_wrong_password_is_told_in_the_words_for_an_unknown_user() {
 }
 
 #[tokio::test]
+async fn an_account_of_another_server_opens_nothing_even_if_it_is_in_the_database() {
+    let town = Town::new().await;
+    let hash = town.store.password_hash(ALICE).await.unwrap().unwrap();
+    let mut tx = town.store.begin().await.unwrap();
+    assert!(tx.add_user("@alice:example.org", &hash, town.now()).await.unwrap());
+    tx.commit().await.unwrap();
+
+    let answer = town.anonymous().password("@alice:example.org", ALICES_PASSWORD, &nothing()).await;
+
+    answer.is(403, "M_FORBIDDEN");
+}
+
+#[tokio::test]
 async fn somebody_elses_password_opens_nothing() {
     let town = Town::new().await;
 
