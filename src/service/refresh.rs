@@ -5,7 +5,7 @@
 
 use super::generation::Mark;
 use super::uses::Use;
-use super::{Caller, Declined, Denial, Minting, Pair, RefreshFault, Service};
+use super::{Caller, Declined, Denial, Failure, Minting, Pair, RefreshFault, Service};
 use crate::time::Timestamp;
 use crate::token::{Bearer, Occasion, Refusal, Scratch};
 
@@ -45,6 +45,11 @@ impl Service {
             renewable: true,
             carried: &carried,
             carried_on: &appended,
+        });
+        let pair = pair.map_err(|denial| match denial {
+            // What its holder appended leaves no room for what the session carries.
+            Denial::Failed(Failure::Mint(_)) => wrong(RefreshFault::Refused(Refusal::TooLong)),
+            denial => denial,
         })?;
         tx.put_renewal(&renewal).await?;
         if presented.generation == 0 {
