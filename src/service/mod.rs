@@ -61,7 +61,7 @@ pub enum Denial {
     #[error(transparent)]
     Declined(#[from] Declined),
     /// Something is to be proved first.
-    #[error("interactive auth is asked for")]
+    #[error(transparent)]
     Challenged(Box<Challenge>),
     /// Our fault; never a verdict on anybody.
     #[error(transparent)]
