@@ -75,6 +75,9 @@ impl Face {
 
     /// The access token of a request: from the header, or from the query where that is allowed.
     fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
+        if request.headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+            return Err(Outcome::TwoTokens);
+        }
         let header = match request.headers.get(header::AUTHORIZATION) {
             Some(value) => Some(value.to_str().ok().and_then(bearer).ok_or(Outcome::MissingToken)?),
             None => None,

@@ -43,7 +43,7 @@ pub(super) async fn cors(request: Request, next: Next) -> Response {
 
 /// One line a request: who, what, how it went, why not.
 pub(super) async fn logged(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), shown(request.uri().path()).to_owned());
     let began = Instant::now();
     let response = next.run(request).await;
     let status = response.status().as_u16();
@@ -56,6 +56,13 @@ pub(super) async fn logged(request: Request, next: Next) -> Response {
         tracing::info!(%method, path, status, us, session, reason, "request");
     }
     response
+}
+
+/// A path up to where a token begins, which somebody may have put there by mistake.
+fn shown(path: &str) -> &str {
+    let prefixes = ["mma_", "mmr_", "mml_", "mmi_", "mmu_", "access_token="];
+    let cut = prefixes.iter().filter_map(|prefix| path.find(prefix)).min();
+    cut.and_then(|cut| path.get(..cut)).unwrap_or(path)
 }
 
 /// Gives up on what takes too long.

@@ -29,6 +29,8 @@ pub struct Following {
     care: Arc<KeyCare>,
     heard: Instant,
     max_staleness: Duration,
+    /// First uses that the store has not been told of yet.
+    untold: Vec<Use>,
 }
 
 impl Following {
@@ -46,7 +48,8 @@ impl Following {
             service.uses().expect(session, until, service.now());
         }
         let heard = Instant::now();
-        let mut following = Self { service, store, cursor: None, care, heard, max_staleness };
+        let mut following =
+            Self { service, store, cursor: None, care, heard, max_staleness, untold: Vec::new() };
         while following.step().await? > 0 {}
         Ok(following)
     }
@@ -56,15 +59,17 @@ impl Following {
         loop {
             let looked = timeout(PATIENCE, self.step()).await;
             self.judge(looked.unwrap_or(Err(StoreError::Silent)));
-            let pause = async {
-                tokio::select! {
-                    () = sleep(PAUSE) => {}
-                    used = self.service.uses().fresh() => self.report(&used).await,
+            let stopped = tokio::select! {
+                () = sleep(PAUSE) => false,
+                used = self.service.uses().fresh() => {
+                    self.untold.extend(used);
+                    false
                 }
+                _ = stop.wait_for(|stop| *stop) => true,
             };
-            tokio::select! {
-                () = pause => {}
-                _ = stop.wait_for(|stop| *stop) => return,
+            self.report().await;
+            if stopped {
+                return;
             }
         }
     }
@@ -110,14 +115,15 @@ impl Following {
         }
     }
 
-    /// Tells the store which tokens have been used for the first time.
-    async fn report(&self, used: &[Use]) {
-        for one in used {
-            if let Err(error) = self.service.report(one).await {
-                // Noted here all the same; the store learns of it when the next generation is used
-                // or its refresh token is presented.
-                tracing::warn!(%error, session = %one.session, "cannot write that a token was used");
+    /// Tells the store which tokens have been used for the first time; what cannot be told now is
+    /// told later.
+    async fn report(&mut self) {
+        while let Some(used) = self.untold.last() {
+            if let Err(error) = self.service.report(used).await {
+                tracing::warn!(%error, session = %used.session, "cannot write that a token was used");
+                return;
             }
+            self.untold.pop();
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::store::{Claim, Claimed, StoreError, Tx};
 use crate::time::Timestamp;
-use crate::token::{Bearer, Occasion, Refusal, Scratch, SessionId};
+use crate::token::{Bearer, MintError, Occasion, Refusal, Scratch, SessionId};
 
 /// Somebody who wants in.
 pub struct Login<'a> {
@@ -190,7 +190,9 @@ impl Service {
         let begun = self.begin(&mut tx, beginning).await;
         let (granted, fact) = begun.map_err(|denial| match denial {
             Denial::Declined(Declined::WrongPassword) => wrong(LoginTokenFault::NoUser),
-            Denial::Failed(Failure::Mint(error)) => wrong(LoginTokenFault::TooNarrow(error)),
+            Denial::Failed(Failure::Mint(
+                error @ (MintError::TooLong | MintError::TooManyCaveats),
+            )) => wrong(LoginTokenFault::TooNarrow(error)),
             denial => denial,
         })?;
         let session = granted.session;
@@ -245,12 +247,14 @@ impl Service {
 
     /// The user id that somebody typed: a whole one of this server, or a localpart.
     pub(super) fn user_id_of(&self, user: &str) -> Option<String> {
-        let user_id = if user.starts_with('@') {
-            user.to_owned()
-        } else {
-            // Localparts of accounts are lower case (specification, appendix 4.2.1); people and
-            // their keyboards are not.
-            self.server.user_id(&user.to_ascii_lowercase())
+        // Localparts of accounts are lower case (specification, appendix 4.2.1); people and their
+        // keyboards are not.
+        let user_id = match user.strip_prefix('@').map(|id| id.split_once(':')) {
+            Some(Some((localpart, server))) => {
+                format!("@{}:{server}", localpart.to_ascii_lowercase())
+            }
+            Some(None) => return None,
+            None => self.server.user_id(&user.to_ascii_lowercase()),
         };
         let ours = UserId::parse(&user_id).is_ok_and(|id| id.server_name() == self.server.as_str());
         ours.then_some(user_id)

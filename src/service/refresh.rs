@@ -8,7 +8,7 @@ use super::uses::Use;
 use super::{Caller, Declined, Denial, Failure, Minting, Pair, RefreshFault, Service};
 use crate::store::Renewal;
 use crate::time::Timestamp;
-use crate::token::{Bearer, Occasion, Refusal, Scratch};
+use crate::token::{Bearer, MintError, Occasion, Refusal, Scratch};
 
 impl Service {
     /// Exchanges a refresh token for the next pair.
@@ -66,7 +66,9 @@ impl Service {
         });
         pair.map_err(|denial| match denial {
             // What its holder appended leaves no room for what the session carries.
-            Denial::Failed(Failure::Mint(_)) => wrong(RefreshFault::Refused(Refusal::TooLong)),
+            Denial::Failed(Failure::Mint(MintError::TooLong | MintError::TooManyCaveats)) => {
+                wrong(RefreshFault::Refused(Refusal::TooLong))
+            }
             denial => denial,
         })
     }

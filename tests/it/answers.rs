@@ -229,7 +229,12 @@ fn clients_throw_keys_away_for_a_fact_or_for_what_never_was_a_token() {
     for (outcome, _) in all() {
         let deserved = matches!(
             outcome,
-            Outcome::Denied(Denial::Refused(Refusal::Ended(_) | Refusal::Foreign))
+            Outcome::Denied(
+                Denial::Refused(Refusal::Ended(_) | Refusal::Foreign)
+                    | Denial::Declined(Declined::WrongRefreshToken(RefreshFault::Refused(
+                        Refusal::Ended(_)
+                    )))
+            )
         );
         let answer = Answer::to_client(&outcome);
         assert_eq!(answer.soft_logout == Some(false), deserved, "{outcome:?} {answer:?}");
@@ -246,10 +251,11 @@ fn an_unknown_token_always_says_what_to_do_with_the_keys() {
 }
 
 #[test]
-fn a_503_always_says_when_to_ask_again() {
+fn a_503_and_a_429_always_say_when_to_ask_again() {
     for (outcome, _) in all() {
         let answer = Answer::to_client(&outcome);
-        assert_eq!(answer.retry_after_ms.is_some(), answer.status == 503, "{outcome:?} {answer:?}");
+        let passing = answer.status == 503 || answer.status == 429;
+        assert_eq!(answer.retry_after_ms.is_some(), passing, "{outcome:?} {answer:?}");
     }
 }
 

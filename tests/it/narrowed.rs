@@ -87,12 +87,24 @@ async fn an_address_that_is_not_known_is_nowhere() {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_the_address_of_the_proxy_is_not_the_callers() {
+async fn behind_a_proxy_that_is_trusted_the_address_is_the_one_it_tells() {
     let town = Town::new().await;
-    let at_home = narrowed(&town, "ip in 192.0.2.0/24").await.from("192.0.2.7");
+    let forwarded = narrowed(&town, "ip in 192.0.2.0/24").await.from("127.0.0.1");
 
-    for header in ["x-forwarded-for", "X-Real-IP", "forwarded"] {
-        at_home.sending(header, "192.0.2.9").whoami().await.names_caveat("ip");
+    forwarded.sending("x-forwarded-for", "192.0.2.9").whoami().await.good();
+    forwarded.sending("x-forwarded-for", "192.0.2.9, 127.0.0.2").whoami().await.good();
+    forwarded.sending("x-forwarded-for", "192.0.2.9, 10.0.0.1").whoami().await.names_caveat("ip");
+    forwarded.sending("x-forwarded-for", "192.0.2.9, unknown").whoami().await.names_caveat("ip");
+    forwarded.sending("x-real-ip", "192.0.2.9").whoami().await.names_caveat("ip");
+}
+
+#[tokio::test]
+async fn nobody_else_says_where_a_request_comes_from() {
+    let town = Town::new().await;
+    let elsewhere = narrowed(&town, "ip in 192.0.2.0/24").await.from("10.0.0.1");
+
+    for header in ["x-forwarded-for", "x-real-ip", "forwarded"] {
+        elsewhere.sending(header, "192.0.2.9").whoami().await.names_caveat("ip");
     }
 }
 
