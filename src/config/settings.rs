@@ -101,7 +101,7 @@ pub struct Config {
     #[config(env = "AMARETTI_GUESTS", default = false, deserialize_with = switch)]
     pub guests: bool,
 
-    /// Where clients reach this server, such as https://matrix.example.com; told to those that
+    /// Where clients reach this server, such as <https://matrix.example.com>; told to those that
     /// look for it.
     #[config(env = "AMARETTI_PUBLIC_URL", deserialize_with = url)]
     pub public_url: Option<String>,

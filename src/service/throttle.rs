@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use governor::clock::Clock as GovernorClock;
 use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DashMapStateStore;
+use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::{Declined, Denial, Service};
@@ -122,7 +122,7 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-type Limiter = RateLimiter<String, DashMapStateStore<String>, Told, NoOpMiddleware<Duration>>;
+type Limiter = RateLimiter<String, HashMapStateStore<String>, Told, NoOpMiddleware<Duration>>;
 
 struct Limit {
     quota: Quota,
@@ -154,7 +154,7 @@ impl Limit {
 }
 
 fn fresh(quota: Quota, clock: &Told) -> Limiter {
-    RateLimiter::new(quota, DashMapStateStore::default(), clock.clone())
+    RateLimiter::new(quota, HashMapStateStore::default(), clock.clone())
 }
 
 /// Our clock, as the limiter reads it.
