@@ -6,7 +6,7 @@ use super::interactive::Passed;
 use super::register::NO_PASSWORD;
 use super::{Caller, Declined, Denial, Failure, Service, random};
 use crate::ident::UserId;
-use crate::revocations::{Fact, Standing};
+use crate::revocations::{Fact, Revocations, Standing};
 use crate::time::Timestamp;
 use crate::token::{Account, AccountState, Grant, Kind, SessionId, Token};
 
@@ -109,7 +109,8 @@ impl Service {
     }
 
     /// Makes a login token with which the caller's user can log in once on another device. It is
-    /// as old as the session it comes from and as narrow as the caller's token.
+    /// as old as the session it comes from, or as the change of password that has spared this
+    /// session, and as narrow as the caller's token.
     ///
     /// # Errors
     /// [`Declined::TooSoon`] when the user was given one less than a minute ago.
@@ -127,21 +128,32 @@ impl Service {
         }
         let end = now.plus(self.policy.login_life);
         let end = caller.ends_at.map_or(end, |ends_at| ends_at.min(end));
-        let token = self.sign_login(caller, now, end)?;
+        let facts = tx.facts_about(&caller.user_id).await?;
+        let token = self.sign_login(caller, &facts, now, end)?;
         tx.commit().await?;
         Ok((token, end.millis().saturating_sub(now.millis())))
     }
 
-    fn sign_login(&self, caller: &Caller, now: Timestamp, end: Timestamp) -> Result<Token, Denial> {
+    fn sign_login(
+        &self,
+        caller: &Caller,
+        facts: &Revocations,
+        now: Timestamp,
+        end: Timestamp,
+    ) -> Result<Token, Denial> {
+        let user = UserId::parse(&caller.user_id).map_err(|_| Declined::InvalidUsername)?;
+        // The session that a change of password has spared lives on by its name, which the login
+        // token does not bear: what comes of it now is as old as the sparing.
+        let beginning = caller.session.beginning().max(facts.user_from(user));
         let ring = self.ring();
         let subkey = ring.minting(Kind::Login).ok_or(Failure::NoMintingKey)?;
         let carried: Vec<_> = caller.appended.iter().map(String::as_str).collect();
         let grant = Grant {
             kind: Kind::Login,
-            user: UserId::parse(&caller.user_id).map_err(|_| Declined::InvalidUsername)?,
+            user,
             device: None,
             guest: false,
-            session: SessionId::new(caller.session.beginning(), random()?),
+            session: SessionId::new(beginning, random()?),
             generation: 0,
             issued_at: now,
             expires_at: Some(end),

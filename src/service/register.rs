@@ -13,10 +13,10 @@ use super::interactive::{Asked, Passed, Stage};
 use super::login::Begun;
 use super::{Declined, Denial, Failure, Minting, Service, random};
 use crate::config::Registration;
-use crate::ident::{DeviceId, Localpart};
+use crate::ident::{DeviceId, Localpart, UserId};
 use crate::store::{Claimed, StoreError, Tx};
 use crate::time::Timestamp;
-use crate::token::SessionId;
+use crate::token::{Facts, SessionId};
 
 /// Somebody who wants an account.
 pub struct Register<'a> {
@@ -235,7 +235,7 @@ impl Service {
     }
 
     /// A finished registration that is repeated: the same user, and the same tokens as long as
-    /// nobody has used them.
+    /// nobody has used them and their session has not ended.
     fn registered_before(&self, done: &str) -> Result<Registered, Denial> {
         let Some((user_id, begun)) = done.split_once(' ') else {
             return Ok(Registered { user_id: done.to_owned(), granted: None });
@@ -243,7 +243,10 @@ impl Service {
         let damaged = || Failure::from(StoreError::Damaged("claims"));
         let begun: Begun = serde_json::from_str(begun).map_err(|_| damaged())?;
         let session = SessionId::parse(&begun.session).ok_or_else(damaged)?;
-        if !self.uses().is_unused(session) {
+        let user = UserId::parse(user_id).map_err(|_| damaged())?;
+        let device = DeviceId::parse(&begun.device_id).ok();
+        let lives = self.facts.standing(user, device, session).is_ok();
+        if !lives || !self.uses().is_unused(session) {
             return Ok(Registered { user_id: user_id.to_owned(), granted: None });
         }
         let beginning = Beginning {
