@@ -154,6 +154,12 @@ impl Revocations {
         self.users.pin().get(user.as_str()).map(|record| record.standing).unwrap_or_default()
     }
 
+    /// What a session of this user has to begin at or after to be hit by no ending of all of them.
+    #[must_use]
+    pub fn user_from(&self, user: UserId<'_>) -> Timestamp {
+        self.users.pin().get(user.as_str()).map(|record| record.from).unwrap_or_default()
+    }
+
     /// How many users something is known of.
     #[must_use]
     pub fn users(&self) -> usize {

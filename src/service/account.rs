@@ -6,7 +6,7 @@ use super::interactive::{Passed, asked_for};
 use super::register::NO_PASSWORD;
 use super::{Caller, Declined, Denial, Failure, Service, random};
 use crate::ident::UserId;
-use crate::revocations::{Fact, Standing};
+use crate::revocations::{Fact, Revocations, Standing};
 use crate::store::Claim;
 use crate::time::Timestamp;
 use crate::token::{Account, AccountState, Grant, Kind, SessionId, Token};
@@ -110,7 +110,8 @@ impl Service {
     }
 
     /// Makes a login token with which the caller's user can log in once on another device. It is
-    /// as old as the session it comes from and as narrow as the caller's token.
+    /// as old as the session it comes from, or as the change of password that has spared this
+    /// session, and as narrow as the caller's token.
     ///
     /// # Errors
     /// [`Declined::TooSoon`] when the user was given one less than a minute ago.
@@ -128,7 +129,8 @@ impl Service {
         }
         let end = now.plus(self.policy.login_life);
         let end = caller.ends_at.map_or(end, |ends_at| ends_at.min(end));
-        let session = SessionId::new(caller.session.beginning(), random()?);
+        let facts = tx.facts_about(&caller.user_id).await?;
+        let session = SessionId::new(beginning(caller, &facts)?, random()?);
         let token = self.sign_login(caller, session, now, end)?;
         // A login token that a session asked for is for a login and proves nothing else.
         let aside = Claim { name: &asked_for(session), proofs: &[], expires_at: end };
@@ -144,12 +146,13 @@ impl Service {
         now: Timestamp,
         end: Timestamp,
     ) -> Result<Token, Denial> {
+        let user = UserId::parse(&caller.user_id).map_err(|_| Declined::InvalidUsername)?;
         let ring = self.ring();
         let subkey = ring.minting(Kind::Login).ok_or(Failure::NoMintingKey)?;
         let carried: Vec<_> = caller.appended.iter().map(String::as_str).collect();
         let grant = Grant {
             kind: Kind::Login,
-            user: UserId::parse(&caller.user_id).map_err(|_| Declined::InvalidUsername)?,
+            user,
             device: None,
             guest: false,
             session,
@@ -160,6 +163,14 @@ impl Service {
         };
         Ok(grant.mint(subkey)?)
     }
+}
+
+/// How old a login token is that a session asks for: as old as the session. One that a change of
+/// password has spared lives on by its name, which the login token does not bear; what comes of it
+/// is as old as the sparing.
+fn beginning(caller: &Caller, facts: &Revocations) -> Result<Timestamp, Denial> {
+    let user = UserId::parse(&caller.user_id).map_err(|_| Declined::InvalidUsername)?;
+    Ok(caller.session.beginning().max(facts.user_from(user)))
 }
 
 /// What an operator does to an account.

@@ -13,11 +13,11 @@ use super::interactive::{Asked, Passed, Stage};
 use super::login::Begun;
 use super::{Caller, Declined, Denial, Failure, Minting, Service, random};
 use crate::config::Registration;
-use crate::ident::{DeviceId, Localpart};
+use crate::ident::{DeviceId, Localpart, UserId};
 use crate::revocations::Fact;
 use crate::store::{Claimed, StoreError, Tx};
 use crate::time::Timestamp;
-use crate::token::{Occasion, Purpose, Scratch, SessionId};
+use crate::token::{Facts, Occasion, Purpose, Scratch, SessionId};
 
 /// Somebody who wants an account.
 pub struct Register<'a> {
@@ -265,7 +265,7 @@ impl Service {
     }
 
     /// A finished registration that is repeated: the same user, and the same tokens as long as
-    /// nobody has used them.
+    /// nobody has used them and their session has not ended.
     fn registered_before(&self, done: &str) -> Result<Registered, Denial> {
         let Some((user_id, begun)) = done.split_once(' ') else {
             return Ok(Registered { user_id: done.to_owned(), granted: None });
@@ -273,7 +273,10 @@ impl Service {
         let damaged = || Failure::from(StoreError::Damaged("claims"));
         let begun: Begun = serde_json::from_str(begun).map_err(|_| damaged())?;
         let session = SessionId::parse(&begun.session).ok_or_else(damaged)?;
-        if !self.uses().is_unused(session) {
+        let user = UserId::parse(user_id).map_err(|_| damaged())?;
+        let device = DeviceId::parse(&begun.device_id).ok();
+        let lives = self.facts.standing(user, device, session).is_ok();
+        if !lives || !self.uses().is_unused(session) {
             return Ok(Registered { user_id: user_id.to_owned(), granted: None });
         }
         let beginning = Beginning {
