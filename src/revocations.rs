@@ -85,6 +85,19 @@ pub enum Standing {
     Deactivated,
 }
 
+impl Standing {
+    /// Which of two counts that bear the same tick, as they may where a store lost one: the one
+    /// that allows less.
+    fn weight(self) -> (u8, bool) {
+        match self {
+            Self::Open(Account { state: AccountState::Active, admin }) => (0, !admin),
+            Self::Open(Account { state: AccountState::Suspended, admin }) => (1, !admin),
+            Self::Open(Account { state: AccountState::Locked, admin }) => (2, !admin),
+            Self::Deactivated => (3, true),
+        }
+    }
+}
+
 impl Default for Standing {
     fn default() -> Self {
         Self::Open(Account { state: AccountState::Active, admin: false })
@@ -224,7 +237,8 @@ impl Record {
             Fact::Account { at, standing, .. } => {
                 // Deactivation is for ever, whatever arrives behind it.
                 let ended = self.standing == Standing::Deactivated;
-                if *standing == Standing::Deactivated || (*at > self.standing_at && !ended) {
+                let later = (*at, standing.weight()) > (self.standing_at, self.standing.weight());
+                if *standing == Standing::Deactivated || (later && !ended) {
                     (self.standing, self.standing_at) = (*standing, *at.max(&self.standing_at));
                 }
             }
@@ -294,6 +308,27 @@ mod tests {
         facts.append(&account(at(8), Standing::default()));
 
         assert_eq!(ended(&facts, "D", 900), Some(EndedBy::Deactivated));
+    }
+
+    #[test]
+    fn of_two_states_of_one_tick_the_one_counts_that_allows_less() {
+        let standing = |state, admin| Standing::Open(Account { state, admin });
+        let states = [
+            standing(AccountState::Locked, false),
+            standing(AccountState::Active, true),
+            standing(AccountState::Active, false),
+        ];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+            let facts = Revocations::default();
+            for at_once in order {
+                let user = ALICE.into();
+                let standing = states[at_once];
+                facts.append(&Fact::Account { user, at: at(7), standing });
+            }
+            let user = UserId::parse(ALICE).unwrap();
+            let account = facts.standing(user, None, session(1)).unwrap();
+            assert_eq!(account.state, AccountState::Locked, "{order:?}");
+        }
     }
 
     #[test]

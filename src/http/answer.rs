@@ -195,6 +195,7 @@ fn declined_answer(declined: Declined) -> Answer {
         | Declined::OtherUser
         | Declined::AlreadyDone
         | Declined::SpentRegistrationToken
+        | Declined::NoGuest
         | Declined::Closed => forbidden(&declined.to_string()),
         Declined::Guest => as_told(StatusCode::FORBIDDEN, "M_GUEST_ACCESS_FORBIDDEN"),
         Declined::NoDevice => as_told(StatusCode::NOT_FOUND, "M_NOT_FOUND"),

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{header, request::Parts};
 use serde_json::{Map, Value};
@@ -88,18 +88,23 @@ impl Face {
         }
     }
 
+    /// The bytes of a body, no more than may be.
+    pub(super) async fn bytes(&self, body: Body) -> Result<Bytes, Outcome> {
+        to_bytes(body, self.body_limit).await.map_err(|_| Outcome::TooLarge)
+    }
+
     /// The JSON object in the body of a request that may come without one.
     pub(super) async fn object_or_nothing(
         &self,
         body: Body,
     ) -> Result<Map<String, Value>, Outcome> {
-        let bytes = to_bytes(body, self.body_limit).await.map_err(|_| Outcome::TooLarge)?;
+        let bytes = self.bytes(body).await?;
         if bytes.is_empty() { Ok(Map::new()) } else { parsed(&bytes) }
     }
 
     /// The JSON object in the body of a request, whatever its content type says.
     pub(super) async fn object(&self, body: Body) -> Result<Map<String, Value>, Outcome> {
-        let bytes = to_bytes(body, self.body_limit).await.map_err(|_| Outcome::TooLarge)?;
+        let bytes = self.bytes(body).await?;
         parsed(&bytes)
     }
 }
@@ -129,6 +134,13 @@ fn access_token(query: &str) -> Option<Cow<'_, str>> {
 pub(super) fn query<'r>(request: &'r Parts, name: &str) -> Option<Cow<'r, str>> {
     let pairs = request.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
+}
+
+/// The fields of a form; of one that is there twice the last.
+pub(super) fn form(bytes: &[u8]) -> Map<String, Value> {
+    let text = String::from_utf8_lossy(bytes);
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (decoded(name).into(), decoded(value).into())).collect()
 }
 
 fn decoded(value: &str) -> Cow<'_, str> {

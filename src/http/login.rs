@@ -61,6 +61,11 @@ pub(super) fn rendered(face: &Face, granted: &Granted) -> Value {
     answer.insert("device_id".to_owned(), granted.device_id.as_str().into());
     // Deprecated, and still what every how-to shows.
     answer.insert("home_server".to_owned(), face.service.server().as_str().into());
+    // Clients go where this says, so it says nothing unless the operator knows where.
+    if let Some(url) = &face.public_url {
+        let well_known = json!({ "m.homeserver": { "base_url": url } });
+        answer.insert("well_known".to_owned(), well_known);
+    }
     Value::Object(answer)
 }
 

@@ -11,6 +11,7 @@ mod interactive;
 mod layers;
 mod listen;
 mod login;
+mod pages;
 mod refresh;
 mod register;
 mod session;
@@ -50,6 +51,8 @@ pub struct Face {
 pub fn public(face: Arc<Face>) -> Router {
     let mut router = Router::new()
         .route("/.well-known/matrix/client", get(account::well_known))
+        .route("/_matrix/static/client/login/", get(pages::login))
+        .route("/_matrix/static/client/login/{asset}", get(pages::asset))
         .route("/_matrix/client/versions", get(account::versions));
     for version in ["r0", "v3"] {
         let at = |path: &str| format!("/_matrix/client/{version}/{path}");
@@ -72,6 +75,8 @@ pub fn public(face: Arc<Face>) -> Router {
             .route(&at("delete_devices"), post(devices::delete_many))
             .route(&at("account/password"), post(interactive::password))
             .route(&at("account/deactivate"), post(interactive::deactivate))
+            // People, where a client shows them a page.
+            .route(&at("auth/{stage}/fallback/web"), get(pages::stage).post(pages::pass))
             // No homeserver is linked: enough to tell whether a token lives.
             .route(&at("sync"), get(account::sync));
     }

@@ -33,6 +33,7 @@ pub(super) async fn register(
         return Err(Outcome::AppserviceLogin);
     }
     let name = "`initial_device_display_name` must be a string";
+    let guest = "`guest_access_token` must be a string";
     let register = Register {
         username: text(&body, "username", "`username` must be a string")?,
         password: text(&body, "password", "`password` must be a string")?,
@@ -40,6 +41,7 @@ pub(super) async fn register(
         display_name: text(&body, "initial_device_display_name", name)?,
         inhibit_login: maybe_switch(&body, "inhibit_login")?,
         renewable: maybe_switch(&body, "refresh_token")?,
+        guest_access_token: text(&body, "guest_access_token", guest)?,
         auth: object_in(&body, "auth")?,
         address: face.address(&parts),
     };

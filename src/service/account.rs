@@ -2,11 +2,12 @@
 //!
 //! This file refuses to know how a caller proved who it is.
 
-use super::interactive::Passed;
+use super::interactive::{Passed, asked_for};
 use super::register::NO_PASSWORD;
 use super::{Caller, Declined, Denial, Failure, Service, random};
 use crate::ident::UserId;
 use crate::revocations::{Fact, Standing};
+use crate::store::Claim;
 use crate::time::Timestamp;
 use crate::token::{Account, AccountState, Grant, Kind, SessionId, Token};
 
@@ -127,12 +128,22 @@ impl Service {
         }
         let end = now.plus(self.policy.login_life);
         let end = caller.ends_at.map_or(end, |ends_at| ends_at.min(end));
-        let token = self.sign_login(caller, now, end)?;
+        let session = SessionId::new(caller.session.beginning(), random()?);
+        let token = self.sign_login(caller, session, now, end)?;
+        // A login token that a session asked for is for a login and proves nothing else.
+        let aside = Claim { name: &asked_for(session), proofs: &[], expires_at: end };
+        tx.claim(&aside, now).await?;
         tx.commit().await?;
         Ok((token, end.millis().saturating_sub(now.millis())))
     }
 
-    fn sign_login(&self, caller: &Caller, now: Timestamp, end: Timestamp) -> Result<Token, Denial> {
+    fn sign_login(
+        &self,
+        caller: &Caller,
+        session: SessionId,
+        now: Timestamp,
+        end: Timestamp,
+    ) -> Result<Token, Denial> {
         let ring = self.ring();
         let subkey = ring.minting(Kind::Login).ok_or(Failure::NoMintingKey)?;
         let carried: Vec<_> = caller.appended.iter().map(String::as_str).collect();
@@ -141,7 +152,7 @@ impl Service {
             user: UserId::parse(&caller.user_id).map_err(|_| Declined::InvalidUsername)?,
             device: None,
             guest: false,
-            session: SessionId::new(caller.session.beginning(), random()?),
+            session,
             generation: 0,
             issued_at: now,
             expires_at: Some(end),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::sealed::Sealed;
 use super::{Caller, Declined, Denial, Service, Try};
 use crate::store::{Claim, Claimed, Tx};
-use crate::token::{Occasion, Purpose, Scratch};
+use crate::token::{Occasion, Purpose, Scratch, SessionId};
 
 /// One thing to prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,8 @@ pub struct Asked<'a> {
 }
 
 /// What has to be proved yet: the 401 of user-interactive auth.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .fault.unwrap_or("interactive auth is asked for"))]
 pub struct Challenge {
     /// The text of the interactive session.
     pub session: String,
@@ -296,7 +297,8 @@ impl Service {
     }
 
     /// A login token proves who its holder is, once. A narrowed one proves nothing here: it was
-    /// handed on to do less, and this would let it do more.
+    /// handed on to do less, and this would let it do more. Nor does one that a session asked for:
+    /// a stolen session would live for ever by it.
     async fn prove_login_token(
         &self,
         caller: Option<&Caller>,
@@ -320,14 +322,29 @@ impl Service {
             txn_id.filter(|id| !id.is_empty()).map(str::to_owned).into_iter().collect();
         let name = format!("login:{}", bearer.session());
         let mut tx = self.store()?.begin().await?;
-        let claim = Claim { name: &name, proofs: &proofs, expires_at };
-        let claimed = tx.claim(&claim, self.now()).await?;
-        if matches!(claimed, Claimed::Now) {
-            tx.finish_with(&name, "").await?;
-            tx.commit().await?;
+        if tx.is_claimed(&asked_for(bearer.session())).await? {
+            return Ok(Err(WRONG));
         }
-        Ok(if matches!(claimed, Claimed::Never) { Err(WRONG) } else { Ok(None) })
+        let claim = Claim { name: &name, proofs: &proofs, expires_at };
+        match tx.claim(&claim, self.now()).await? {
+            Claimed::Now => {
+                tx.finish_with(&name, PROOF).await?;
+                tx.commit().await?;
+                Ok(Ok(None))
+            }
+            // One that was spent on a login is no proof, whoever repeats it.
+            Claimed::Before(result) if result == PROOF => Ok(Ok(None)),
+            Claimed::Before(_) | Claimed::Never => Ok(Err(WRONG)),
+        }
     }
+}
+
+/// What came of a login token that was spent as a proof.
+pub(super) const PROOF: &str = "proof";
+
+/// The name under which it is remembered that a session asked for a login token.
+pub(super) fn asked_for(session: SessionId) -> String {
+    format!("asked for:{session}")
 }
 
 impl Passed {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::begin::{Beginning, Chosen, Granted};
+use super::interactive::PROOF;
 use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::store::{Claim, Claimed, StoreError, Tx};
@@ -219,6 +220,9 @@ impl Service {
         result: &str,
         beginning: &Beginning<'_>,
     ) -> Result<Granted, Denial> {
+        if result == PROOF {
+            return Err(wrong(LoginTokenFault::Spent));
+        }
         let begun: Begun =
             serde_json::from_str(result).map_err(|_| StoreError::Damaged("claims"))?;
         if begun.spelling != spent.spelling {

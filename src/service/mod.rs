@@ -61,7 +61,7 @@ pub enum Denial {
     #[error(transparent)]
     Declined(#[from] Declined),
     /// Something is to be proved first.
-    #[error("interactive auth is asked for")]
+    #[error(transparent)]
     Challenged(Box<Challenge>),
     /// Our fault; never a verdict on anybody.
     #[error(transparent)]
@@ -92,6 +92,9 @@ pub enum Declined {
     /// Guests may not do this.
     #[error("guests may not do this")]
     Guest,
+    /// The token that was to be a guest's is not.
+    #[error("`guest_access_token` is not a guest's")]
+    NoGuest,
     /// Nobody may register, or not in this way.
     #[error("registration is closed here")]
     Closed,

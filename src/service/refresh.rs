@@ -5,7 +5,8 @@
 
 use super::generation::Mark;
 use super::uses::Use;
-use super::{Caller, Declined, Denial, Minting, Pair, RefreshFault, Service};
+use super::{Caller, Declined, Denial, Failure, Minting, Pair, RefreshFault, Service};
+use crate::store::Renewal;
 use crate::time::Timestamp;
 use crate::token::{Bearer, Occasion, Refusal, Scratch};
 
@@ -34,18 +35,7 @@ impl Service {
         let mut renewal = renewal.ok_or(wrong(RefreshFault::Retired))?;
         let presented = Mark::of(&bearer);
         let next = renewal.exchange(presented, now, self.policy.refresh_grace).map_err(wrong)?;
-        let carried: Vec<_> =
-            renewal.carried.iter().map(String::as_str).chain(appended.iter().copied()).collect();
-        let pair = self.mint(&Minting {
-            user_id: &caller.user_id,
-            device_id: caller.device_id.as_deref(),
-            guest: false,
-            session: caller.session,
-            mark: next,
-            renewable: true,
-            carried: &carried,
-            carried_on: &appended,
-        })?;
+        let pair = self.next_pair(&caller, &renewal, next, &appended)?;
         tx.put_renewal(&renewal).await?;
         if presented.generation == 0 {
             tx.use_session(caller.session).await?;
@@ -53,6 +43,32 @@ impl Service {
         tx.commit().await?;
         self.uses().forget(caller.session);
         Ok(pair)
+    }
+
+    fn next_pair(
+        &self,
+        caller: &Caller,
+        renewal: &Renewal,
+        mark: Mark,
+        appended: &[&str],
+    ) -> Result<Pair, Denial> {
+        let kept = renewal.carried.iter().map(String::as_str);
+        let carried: Vec<_> = kept.chain(appended.iter().copied()).collect();
+        let pair = self.mint(&Minting {
+            user_id: &caller.user_id,
+            device_id: caller.device_id.as_deref(),
+            guest: false,
+            session: caller.session,
+            mark,
+            renewable: true,
+            carried: &carried,
+            carried_on: appended,
+        });
+        pair.map_err(|denial| match denial {
+            // What its holder appended leaves no room for what the session carries.
+            Denial::Failed(Failure::Mint(_)) => wrong(RefreshFault::Refused(Refusal::TooLong)),
+            denial => denial,
+        })
     }
 
     /// Whether the session is young enough to go on.

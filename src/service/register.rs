@@ -11,12 +11,13 @@ use super::begin::{Beginning, Chosen, Granted};
 use super::generation::Mark;
 use super::interactive::{Asked, Passed, Stage};
 use super::login::Begun;
-use super::{Declined, Denial, Failure, Minting, Service, random};
+use super::{Caller, Declined, Denial, Failure, Minting, Service, random};
 use crate::config::Registration;
 use crate::ident::{DeviceId, Localpart};
+use crate::revocations::Fact;
 use crate::store::{Claimed, StoreError, Tx};
 use crate::time::Timestamp;
-use crate::token::SessionId;
+use crate::token::{Occasion, Purpose, Scratch, SessionId};
 
 /// Somebody who wants an account.
 pub struct Register<'a> {
@@ -32,6 +33,8 @@ pub struct Register<'a> {
     pub inhibit_login: Option<bool>,
     /// Whether the client renews its tokens.
     pub renewable: Option<bool>,
+    /// The access token of a guest who wants to keep the name.
+    pub guest_access_token: Option<&'a str>,
     /// What the request brings under `auth`.
     pub auth: Option<&'a Map<String, Value>>,
     /// Where it comes from.
@@ -64,7 +67,8 @@ impl Service {
         if let Some(done) = self.done_before(register.auth, OPERATION).await? {
             return self.registered_before(&done);
         }
-        self.check_name(register.username).await?;
+        let guest = register.guest_access_token.map(|text| self.guest(text)).transpose()?;
+        self.check_name(register.username, guest.as_ref()).await?;
         if register.password.is_some_and(|password| password.chars().count() < 8) {
             return Err(Declined::WeakPassword.into());
         }
@@ -76,7 +80,7 @@ impl Service {
         let address = register.address;
         let asked = Asked { operation: OPERATION, caller: None, auth, flows, address, remember };
         let passed = self.interact(asked).await?;
-        self.make_account(register, &passed).await
+        self.make_account(register, &passed, guest.as_ref()).await
     }
 
     /// Whether a localpart could be registered.
@@ -87,7 +91,7 @@ impl Service {
         if self.policy.registration == Registration::Closed {
             return Err(Declined::Closed.into());
         }
-        self.check_name(Some(username)).await
+        self.check_name(Some(username), None).await
     }
 
     /// Whether a registration token could make an account now.
@@ -127,14 +131,31 @@ impl Service {
         Ok(Granted { user_id, device_id, session, issued_at, pair })
     }
 
-    async fn check_name(&self, username: Option<&str>) -> Result<(), Denial> {
-        let Some(username) = username else { return Ok(()) };
-        let username = username.to_ascii_lowercase();
+    /// The guest who bears a token.
+    fn guest(&self, text: &str) -> Result<Caller, Denial> {
+        let mut scratch = Scratch::new();
+        let bearer =
+            self.admit(text, &mut scratch, &Occasion::new(Purpose::Request, self.now()))?;
+        if bearer.is_guest() { Ok(Caller::of(&bearer)) } else { Err(Declined::NoGuest.into()) }
+    }
+
+    /// Names of guests are kept for the guests that bear them.
+    async fn check_name(
+        &self,
+        username: Option<&str>,
+        guest: Option<&Caller>,
+    ) -> Result<(), Denial> {
+        let username = match (username, guest) {
+            (Some(username), _) => username.to_ascii_lowercase(),
+            (None, None) => return Ok(()),
+            (None, Some(_)) => return Err(Declined::InvalidUsername.into()),
+        };
         Localpart::parse(&username, &self.server).map_err(|_| Declined::InvalidUsername)?;
-        if username.starts_with("guest-") {
+        let user_id = self.server.user_id(&username);
+        let own = guest.is_some_and(|guest| guest.user_id == user_id);
+        if own != username.starts_with("guest-") || guest.is_some() != own {
             return Err(Declined::InvalidUsername.into());
         }
-        let user_id = self.server.user_id(&username);
         match self.store()?.password_hash(&user_id).await? {
             Some(_) => Err(Declined::UserInUse.into()),
             None => Ok(()),
@@ -174,6 +195,7 @@ impl Service {
         &self,
         register: &Register<'_>,
         passed: &Passed,
+        guest: Option<&Caller>,
     ) -> Result<Registered, Denial> {
         let wanted = Wanted::of(register, passed.remembered());
         let hash = match (wanted.password_hash, register.password) {
@@ -198,6 +220,12 @@ impl Service {
         if !tx.add_user(&user_id, &hash, self.now()).await? {
             return Err(Declined::UserInUse.into());
         }
+        // The guest has become a user: what it had of tokens is worth no more.
+        let user = user_id.as_str();
+        let over = guest.map(|guest| Fact::Session { user: user.into(), session: guest.session });
+        if let Some(over) = &over {
+            tx.append(over, None, &self.ring().ids()).await?;
+        }
         let beginning = Beginning {
             user_id: &user_id,
             display_name: wanted.display_name.as_deref(),
@@ -205,7 +233,9 @@ impl Service {
             renewable: wanted.renewable,
             carried: &[],
         };
-        self.first_session(tx, passed, &beginning, wanted.inhibit_login).await
+        let done = self.first_session(tx, passed, &beginning, wanted.inhibit_login).await?;
+        self.heard(over.as_ref());
+        Ok(done)
     }
 
     async fn first_session(

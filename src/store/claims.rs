@@ -130,6 +130,15 @@ impl Tx {
         self.run(SQL, &[Arg::Text(name), Arg::Text(result)]).await.map(|_| ())
     }
 
+    /// Whether somebody has claimed this.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn is_claimed(&mut self, name: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM claims WHERE claim = $1";
+        Ok(self.row(SQL, &[Arg::Text(name)]).await?.is_some())
+    }
+
     /// What a claim that was done gave; `None` when it was not done.
     ///
     /// # Errors

@@ -89,6 +89,7 @@ rows! { declined of Declined:
     Declined::OtherUser = Declined::OtherUser => (403, "M_FORBIDDEN", None, None);
     Declined::AlreadyDone = Declined::AlreadyDone => (403, "M_FORBIDDEN", None, None);
     Declined::Guest = Declined::Guest => (403, "M_GUEST_ACCESS_FORBIDDEN", None, None);
+    Declined::NoGuest = Declined::NoGuest => (403, "M_FORBIDDEN", None, None);
     Declined::Closed = Declined::Closed => (403, "M_FORBIDDEN", None, None);
     Declined::SpentRegistrationToken = Declined::SpentRegistrationToken
         => (403, "M_FORBIDDEN", None, None);

@@ -246,3 +246,17 @@ async fn a_use_is_remembered_over_a_restart() {
     town.anonymous().spend(&token, &txn("t1")).await.is(403, "M_FORBIDDEN");
     town.anonymous().of(&first).whoami().await.good();
 }
+
+#[tokio::test]
+async fn a_use_here_counts_in_another_process_that_had_not_heard_of_it() {
+    let town = Town::new().await;
+    let _following = town.follow();
+    let token = town.login_token();
+    let first = town.anonymous().spend(&token, &txn("t1")).await;
+    let beside = town.again().await;
+    town.anonymous().of(&first).whoami().await.good();
+    until("the use is written", async || town.store.unused_sessions().await.unwrap().is_empty())
+        .await;
+
+    beside.anonymous().spend(&token, &txn("t1")).await.is(403, "M_FORBIDDEN");
+}

@@ -34,7 +34,10 @@ pub(crate) fn commands(page: &str) -> Vec<String> {
     // A text in a source file goes on behind a backslash at the end of its line.
     let page = page.replace("\\\n", "\n").split_whitespace().collect::<Vec<_>>().join(" ");
     let named = page.split("`amaretti ").skip(1).filter_map(|rest| rest.split('`').next());
-    let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_name = |word: &&str| {
+        let letters = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        letters && !word.starts_with('-')
+    };
     let commands = named.map(|span| span.split(' ').take_while(is_name).take(2));
     commands.map(|words| words.collect::<Vec<_>>().join(" ")).collect()
 }
