@@ -227,10 +227,14 @@ fn nobody_elses_fault_is_ever_ours() {
 #[test]
 fn clients_throw_keys_away_for_a_fact_or_for_what_never_was_a_token() {
     for (outcome, _) in all() {
-        let deserved = matches!(
-            outcome,
-            Outcome::Denied(Denial::Refused(Refusal::Ended(_) | Refusal::Foreign))
-        );
+        let deserved = match &outcome {
+            Outcome::Denied(Denial::Refused(Refusal::Foreign)) => true,
+            Outcome::Denied(
+                Denial::Refused(refusal)
+                | Denial::Declined(Declined::WrongRefreshToken(RefreshFault::Refused(refusal))),
+            ) => matches!(refusal, Refusal::Ended(_)),
+            _ => false,
+        };
         let answer = Answer::to_client(&outcome);
         assert_eq!(answer.soft_logout == Some(false), deserved, "{outcome:?} {answer:?}");
     }
@@ -246,10 +250,11 @@ fn an_unknown_token_always_says_what_to_do_with_the_keys() {
 }
 
 #[test]
-fn a_503_always_says_when_to_ask_again() {
+fn a_429_and_a_503_always_say_when_to_ask_again_and_nothing_else_does() {
     for (outcome, _) in all() {
         let answer = Answer::to_client(&outcome);
-        assert_eq!(answer.retry_after_ms.is_some(), answer.status == 503, "{outcome:?} {answer:?}");
+        let later = matches!(answer.status.as_u16(), 429 | 503);
+        assert_eq!(answer.retry_after_ms.is_some(), later, "{outcome:?} {answer:?}");
     }
 }
 

@@ -70,7 +70,7 @@ async fn a_user_may_be_named_in_every_way_that_clients_do() {
 #[tokio::test]
 async fn what_a_server_may_ignore_is_ignored() {
     let town = Town::new().await;
-    let more = json!({ "refresh_token": true, "org.example.flag": [1, 2], "device_id": null });
+    let more = json!({ "refresh_token": null, "org.example.flag": [1, 2], "device_id": null });
 
     let answer = town.anonymous().password("alice", ALICES_PASSWORD, &more).await;
 

@@ -115,3 +115,14 @@ async fn a_login_token_proves_one_thing() {
 
     alice.get(DEVICES).await.good();
 }
+
+#[tokio::test]
+async fn a_login_token_that_a_session_asked_for_proves_nothing() {
+    let town = Town::new().await;
+    let alice = town.alice().await;
+    let token = alice.get_token().await.good().text("login_token").to_owned();
+
+    change(&alice, &token, "t1").await.not_proved();
+
+    town.anonymous().spend(&token, &json!({})).await.good();
+}

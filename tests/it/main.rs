@@ -35,6 +35,7 @@ mod logout_all;
 mod narrowed;
 mod narrowed_login;
 mod no_feed;
+mod pages;
 mod password;
 mod query_token;
 mod refresh;

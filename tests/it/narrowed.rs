@@ -89,10 +89,26 @@ async fn an_address_that_is_not_known_is_nowhere() {
 #[tokio::test]
 async fn behind_a_proxy_the_address_of_the_proxy_is_not_the_callers() {
     let town = Town::new().await;
-    let at_home = narrowed(&town, "ip in 192.0.2.0/24").await.from("192.0.2.7");
+    let local = narrowed(&town, "ip in 127.0.0.0/8").await.from("127.0.0.1");
+    let at_home = narrowed(&town, "ip in 192.0.2.0/24").await.from("127.0.0.1");
+    let by_proxy = |hops: &str| at_home.sending("x-forwarded-for", hops);
+
+    local.whoami().await.good();
+    local.sending("x-forwarded-for", "192.0.2.7").whoami().await.names_caveat("ip");
+    by_proxy("192.0.2.7").whoami().await.good();
+    by_proxy("198.51.100.1, 192.0.2.7").whoami().await.good();
+    by_proxy("192.0.2.7, 198.51.100.1").whoami().await.names_caveat("ip");
+    by_proxy("192.0.2.7, unknown").whoami().await.names_caveat("ip");
+}
+
+#[tokio::test]
+async fn who_is_no_trusted_proxy_does_not_say_where_it_asks_from() {
+    let town = Town::new().await;
+    let client = narrowed(&town, "ip in 192.0.2.0/24").await;
 
     for header in ["x-forwarded-for", "X-Real-IP", "forwarded"] {
-        at_home.sending(header, "192.0.2.9").whoami().await.names_caveat("ip");
+        client.from("198.51.100.1").sending(header, "192.0.2.9").whoami().await.names_caveat("ip");
+        client.from("192.0.2.7").sending(header, "198.51.100.1").whoami().await.good();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Setting, Town};
+use crate::support::{ALICES_PASSWORD, Setting, Town};
 
 const PATH: &str = "/.well-known/matrix/client";
 
@@ -34,4 +34,19 @@ async fn it_is_only_read() {
     let town = Town::with(Setting { public_url, ..Setting::default() }).await;
 
     town.anonymous().call("POST", PATH, "{}").await.is(405, "M_UNRECOGNIZED");
+}
+
+#[tokio::test]
+async fn a_login_says_where_to_go_where_that_is_known() {
+    let public_url = Some("https://matrix.example.com");
+    let told = Town::with(Setting { public_url, ..Setting::default() }).await;
+    let nobody = told.anonymous();
+    let untold = Town::new().await.anonymous();
+
+    let with = nobody.password("alice", ALICES_PASSWORD, &json!({})).await;
+    let without = untold.password("alice", ALICES_PASSWORD, &json!({})).await;
+
+    let url = &with.good()["well_known"]["m.homeserver"]["base_url"];
+    assert_eq!(url, "https://matrix.example.com");
+    assert_eq!(without.good().json.get("well_known"), None);
 }
