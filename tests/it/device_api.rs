@@ -119,7 +119,7 @@ async fn deleting_a_device_ends_its_tokens_at_once_and_no_others() {
     phone.whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
     phone.refresh(&refresh).await.is(401, "M_UNKNOWN_TOKEN").hard();
     bob.whoami().await.good();
-    assert_eq!(ids(&laptop).await, [laptop.device_id.clone()]);
+    assert_eq!(ids(&laptop).await, [laptop.device_id.as_str()]);
     laptop.prove("DELETE", &at("PHONE"), &json!({})).await.good();
 }
 
@@ -159,7 +159,7 @@ async fn many_devices_go_at_once_and_unknown_ones_are_gone_already() {
 
     phone.whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
     tablet.whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
-    assert_eq!(ids(&laptop).await, [laptop.device_id.clone()]);
+    assert_eq!(ids(&laptop).await, [laptop.device_id.as_str()]);
     laptop.prove("POST", DELETE_DEVICES, &json!({ "devices": ["NOBODYS"] })).await.good();
     laptop.prove("POST", DELETE_DEVICES, &json!({ "devices": [] })).await.good();
 }

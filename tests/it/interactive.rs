@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     ALICE, ALICES_PASSWORD, BOB, BOBS_PASSWORD, Client, DEACTIVATE, DELETE_DEVICES, DEVICES,
-    GET_TOKEN, MINUTE, PASSWORD, Town, Wanted, by_password, narrow,
+    GET_TOKEN, MINUTE, PASSWORD, Town, by_password,
 };
 
 fn new_password() -> Value {
@@ -290,15 +290,4 @@ async fn what_stands_under_auth_may_be_anything_and_breaks_nothing() {
     for auth in [json!({ "session": 7 }), json!({ "type": null }), json!(null)] {
         change(&alice, &auth).await.challenge();
     }
-}
-
-#[tokio::test]
-async fn a_narrowed_token_of_the_caller_is_judged_before_its_proof() {
-    let town = Town::new().await;
-    let alice = town.alice().await;
-    let reader = alice.with(&narrow(&alice.token, "action in read,devices"));
-
-    change(&reader, &nothing()).await.names_caveat("action");
-    let aside = town.bearing(Wanted { user: ALICE, ..Wanted::access() });
-    change(&aside, &nothing()).await.challenge();
 }

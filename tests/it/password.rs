@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    ALICE, ALICES_PASSWORD, Answer, Client, HOUR, PASSWORD, Town, Wanted, by_password,
+    ALICE, ALICES_PASSWORD, Answer, Client, HOUR, PASSWORD, Town, Wanted, by_password, narrow,
 };
 
 const NEW: &str = "looking-glass";
@@ -186,4 +186,17 @@ async fn a_change_that_fails_halfway_has_not_happened() {
     town.alice().await.whoami().await.good();
     other.whoami().await.good();
     caller.with_auth("POST", PASSWORD, &body, &auth).await.good();
+}
+
+#[tokio::test]
+async fn a_narrowed_token_of_the_caller_is_judged_before_its_proof() {
+    let town = Town::new().await;
+    let alice = town.alice().await;
+
+    let reader = alice.with(&narrow(&alice.token, "action in read,devices"));
+
+    let body = json!({ "new_password": NEW });
+    let proof = reader.password_proof("");
+    reader.with_auth("POST", PASSWORD, &body, &proof).await.names_caveat("action");
+    town.alice().await.whoami().await.good();
 }
