@@ -89,22 +89,26 @@ async fn an_address_that_is_not_known_is_nowhere() {
 #[tokio::test]
 async fn behind_a_proxy_that_is_trusted_the_address_is_the_one_it_tells() {
     let town = Town::new().await;
-    let forwarded = narrowed(&town, "ip in 192.0.2.0/24").await.from("127.0.0.1");
+    let local = narrowed(&town, "ip in 127.0.0.0/8").await.from("127.0.0.1");
+    let at_home = narrowed(&town, "ip in 192.0.2.0/24").await.from("127.0.0.1");
+    let by_proxy = |hops: &str| at_home.sending("x-forwarded-for", hops);
 
-    forwarded.sending("x-forwarded-for", "192.0.2.9").whoami().await.good();
-    forwarded.sending("x-forwarded-for", "192.0.2.9, 127.0.0.2").whoami().await.good();
-    forwarded.sending("x-forwarded-for", "192.0.2.9, 10.0.0.1").whoami().await.names_caveat("ip");
-    forwarded.sending("x-forwarded-for", "192.0.2.9, unknown").whoami().await.names_caveat("ip");
-    forwarded.sending("x-real-ip", "192.0.2.9").whoami().await.names_caveat("ip");
+    local.whoami().await.good();
+    local.sending("x-forwarded-for", "192.0.2.7").whoami().await.names_caveat("ip");
+    by_proxy("192.0.2.7").whoami().await.good();
+    by_proxy("198.51.100.1, 192.0.2.7").whoami().await.good();
+    by_proxy("192.0.2.7, 198.51.100.1").whoami().await.names_caveat("ip");
+    by_proxy("192.0.2.7, unknown").whoami().await.names_caveat("ip");
 }
 
 #[tokio::test]
-async fn nobody_else_says_where_a_request_comes_from() {
+async fn who_is_no_trusted_proxy_does_not_say_where_it_asks_from() {
     let town = Town::new().await;
-    let elsewhere = narrowed(&town, "ip in 192.0.2.0/24").await.from("10.0.0.1");
+    let client = narrowed(&town, "ip in 192.0.2.0/24").await;
 
-    for header in ["x-forwarded-for", "x-real-ip", "forwarded"] {
-        elsewhere.sending(header, "192.0.2.9").whoami().await.names_caveat("ip");
+    for header in ["x-forwarded-for", "X-Real-IP", "forwarded"] {
+        client.from("198.51.100.1").sending(header, "192.0.2.9").whoami().await.names_caveat("ip");
+        client.from("192.0.2.7").sending(header, "198.51.100.1").whoami().await.good();
     }
 }
 

@@ -7,6 +7,7 @@ mod answer;
 mod client;
 mod log;
 mod mint;
+mod proof;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -31,6 +32,7 @@ pub(crate) use answer::Answer;
 pub(crate) use client::Client;
 pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
+pub(crate) use proof::*;
 
 pub(crate) const SERVER: &str = "example.com";
 pub(crate) const ALICE: &str = "@alice:example.com";
