@@ -4,6 +4,7 @@
 //! Clients destroy their encryption keys on a hard logout, so `soft_logout` is false only for a
 //! fact in the feed or a text that never was a token; and our fault is never a 401.
 
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -253,6 +254,23 @@ impl Outcome {
             Self::Denied(denial) => denial.to_string(),
             _ => Answer::to_client(self).error,
         }
+    }
+}
+
+impl Outcome {
+    /// The answer where clients take any JSON error for the end of their session: what is no
+    /// verdict on the token is plain text without an errcode.
+    pub(super) fn without_verdict(self) -> Response {
+        let answer = Answer::to_client(&self);
+        let verdict = answer.status.is_client_error() && answer.retry_after_ms.is_none();
+        let mut response = self.into_response();
+        if !verdict {
+            *response.body_mut() = Body::from(answer.error);
+            let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, plain);
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
+        response
     }
 }
 

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::ConnectInfo;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{ConnectInfo, Path};
 use axum::http::{header, request::Parts};
 use serde_json::{Map, Value};
 
@@ -131,6 +132,14 @@ fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {
 /// decoded all the same, because clients escape what they like.
 fn access_token(query: &str) -> Option<Cow<'_, str>> {
     query.split('&').find_map(|pair| pair.strip_prefix("access_token=")).map(decoded)
+}
+
+/// The part of a path that a route leaves open, or that it is no text.
+pub(super) type InPath = Result<Path<String>, PathRejection>;
+
+/// The part of a path that a route leaves open.
+pub(super) fn in_path(part: InPath) -> Result<String, Outcome> {
+    part.map(|Path(part)| part).map_err(|_| Outcome::BadPath)
 }
 
 /// The value of a parameter in the query of a request.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::request::Parts;
 use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{object_in, text};
+use super::bearer::{InPath, in_path, object_in, text};
 use super::register::nothing;
 use crate::service::{Asked, Caller, Stage};
 use crate::store::Device;
@@ -29,9 +29,10 @@ pub(super) async fn list(
 /// One device.
 pub(super) async fn one(
     State(face): State<Arc<Face>>,
-    Path(device_id): Path<String>,
+    device_id: InPath,
     request: Parts,
 ) -> Result<Json<Value>, Outcome> {
+    let device_id = in_path(device_id)?;
     let caller = face.bearer(&request, Caller::of)?;
     Ok(Json(rendered(&face.service.device(&caller, &device_id).await?)))
 }
@@ -39,10 +40,11 @@ pub(super) async fn one(
 /// Gives a device another display name.
 pub(super) async fn rename(
     State(face): State<Arc<Face>>,
-    Path(device_id): Path<String>,
+    device_id: InPath,
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {
+    let device_id = in_path(device_id)?;
     let caller = face.bearer(&request, Caller::of)?;
     let body = face.object(body).await?;
     let name = text(&body, "display_name", "`display_name` must be a string")?;
@@ -56,10 +58,11 @@ pub(super) async fn rename(
 /// Deletes one device, once its user has proved who it is.
 pub(super) async fn delete(
     State(face): State<Arc<Face>>,
-    Path(device_id): Path<String>,
+    device_id: InPath,
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {
+    let device_id = in_path(device_id)?;
     let caller = face.member(&request)?;
     let body = face.object_or_nothing(body).await?;
     let (operation, address) = (format!("delete_device {device_id}"), face.address(&request));
@@ -78,9 +81,15 @@ pub(super) async fn delete_many(
     let Some(Value::Array(devices)) = body.get("devices") else { return Err(wrong) };
     let devices: Option<Vec<_>> = devices.iter().map(Value::as_str).collect();
     let devices = devices.ok_or(wrong)?;
+    if devices.len() > AT_ONCE {
+        return Err(Outcome::BadJson("`devices` may have 1000 ids at most"));
+    }
     let (operation, address) = (format!("delete_devices {devices:?}"), face.address(&request));
     delete_all(&face, &caller, &operation, address, &devices, &body).await
 }
+
+/// The most devices that are deleted at once: each is a fact that every node keeps.
+const AT_ONCE: usize = 1000;
 
 async fn delete_all(
     face: &Face,

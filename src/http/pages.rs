@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{form, query};
+use super::bearer::{InPath, form, in_path, query};
 use crate::service::Stage;
 
 const LOGIN: &str = include_str!("pages/login.html");
@@ -41,8 +41,8 @@ pub(super) async fn login(State(face): State<Arc<Face>>) -> Response {
 }
 
 /// What the pages are made of besides HTML.
-pub(super) async fn asset(Path(name): Path<String>) -> Result<Response, Outcome> {
-    let (kind, text) = match name.as_str() {
+pub(super) async fn asset(name: InPath) -> Result<Response, Outcome> {
+    let (kind, text) = match in_path(name)?.as_str() {
         "style.css" => ("text/css; charset=utf-8", include_str!("pages/style.css")),
         "login.js" => ("text/javascript; charset=utf-8", include_str!("pages/login.js")),
         "done.js" => ("text/javascript; charset=utf-8", include_str!("pages/done.js")),
@@ -54,10 +54,10 @@ pub(super) async fn asset(Path(name): Path<String>) -> Result<Response, Outcome>
 /// The page of one stage.
 pub(super) async fn stage(
     State(face): State<Arc<Face>>,
-    Path(stage): Path<String>,
+    stage: InPath,
     request: Parts,
 ) -> Result<Response, Outcome> {
-    let words = Words::of(&stage).ok_or(Outcome::UnknownPath)?;
+    let words = Words::of(&in_path(stage)?).ok_or(Outcome::UnknownPath)?;
     let session = query(&request, "session").ok_or(Outcome::BadJson("`session` is missing"))?;
     Ok(asked(&face, StatusCode::OK, &words, &session, ""))
 }
@@ -65,11 +65,11 @@ pub(super) async fn stage(
 /// Passes one stage with what was filled in.
 pub(super) async fn pass(
     State(face): State<Arc<Face>>,
-    Path(stage): Path<String>,
+    stage: InPath,
     request: Parts,
     body: Body,
 ) -> Result<Response, Outcome> {
-    let words = Words::of(&stage).ok_or(Outcome::UnknownPath)?;
+    let words = Words::of(&in_path(stage)?).ok_or(Outcome::UnknownPath)?;
     let filled = form(&face.bytes(body).await?);
     let session = filled.get("session").and_then(Value::as_str).unwrap_or_default();
     let address = face.address(&request);

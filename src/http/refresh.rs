@@ -9,8 +9,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub(super) async fn refresh(
 ) -> Result<Response, Response> {
     match exchange(&face, &parts, body).await {
         Ok(tokens) => Ok(Json(Value::Object(pair(&tokens))).into_response()),
-        Err(outcome) => Err(without_verdict(outcome)),
+        Err(outcome) => Err(outcome.without_verdict()),
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn token_refresh(
             let (status, errcode) = (StatusCode::FORBIDDEN, "M_FORBIDDEN");
             Err(Answer { status, errcode, soft_logout: None, ..answer }.into_response())
         }
-        Err(outcome) => Err(without_verdict(outcome)),
+        Err(outcome) => Err(outcome.without_verdict()),
     }
 }
 
@@ -64,18 +64,4 @@ async fn exchange(face: &Face, parts: &Parts, body: Body) -> Result<Pair, Outcom
         }
         done => Ok(done?),
     }
-}
-
-/// What is no verdict on the token carries no errcode.
-fn without_verdict(outcome: Outcome) -> Response {
-    let answer = Answer::to_client(&outcome);
-    let verdict = answer.status.is_client_error() && answer.retry_after_ms.is_none();
-    let mut response = outcome.into_response();
-    if !verdict {
-        *response.body_mut() = Body::from(answer.error);
-        let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, plain);
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-    }
-    response
 }

@@ -9,7 +9,7 @@ use crate::ident::UserId;
 use crate::revocations::{Fact, Revocations, Standing};
 use crate::store::Claim;
 use crate::time::Timestamp;
-use crate::token::{Account, AccountState, Grant, Kind, SessionId, Token};
+use crate::token::{Account, AccountState, Gate, Grant, Kind, SessionId, Token};
 
 /// How long a user has to wait for another login token, in milliseconds.
 const PAUSE: u64 = 60_000;
@@ -37,7 +37,7 @@ impl Service {
         passed: &Passed,
     ) -> Result<(), Denial> {
         let hash = self.passwords.hash(password).await?;
-        let mut tx = self.judged(caller).await?;
+        let mut tx = self.judged(caller, Gate::Unlocked).await?;
         self.claim_passed(&mut tx, passed).await?;
         if !tx.set_password_hash(&caller.user_id, &hash).await? {
             return Err(Declined::OtherUser.into());
@@ -67,7 +67,7 @@ impl Service {
     /// # Errors
     /// As [`Self::change_password`].
     pub async fn deactivate(&self, caller: &Caller, passed: &Passed) -> Result<(), Denial> {
-        let mut tx = self.judged(caller).await?;
+        let mut tx = self.judged(caller, Gate::Unlocked).await?;
         self.claim_passed(&mut tx, passed).await?;
         tx.finish_with(&passed.claim(), "").await?;
         let at = self.tick(&mut tx, caller).await?;
@@ -121,7 +121,7 @@ impl Service {
         passed: &Passed,
     ) -> Result<(Token, u64), Denial> {
         let now = self.now();
-        let mut tx = self.judged(caller).await?;
+        let mut tx = self.judged(caller, Gate::Unlocked).await?;
         self.claim_passed(&mut tx, passed).await?;
         tx.finish_with(&passed.claim(), "").await?;
         if let Err(left) = tx.may_have_login_token(&caller.user_id, now, PAUSE).await? {

@@ -11,7 +11,7 @@ use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
 use crate::token::{
-    Bearer, EndedBy, Facts, NoFacts, Occasion, Presented, Refusal, Scratch, SessionId,
+    AccountState, Bearer, Facts, Gate, NoFacts, Occasion, Presented, Refusal, Scratch, SessionId,
 };
 
 impl Service {
@@ -101,11 +101,12 @@ impl Caller {
     }
 
     /// Whether the session lives by these facts: every write asks again inside its transaction.
-    pub(super) fn judge(&self, facts: &Revocations) -> Result<(), Refusal> {
+    pub(super) fn judge(&self, facts: &Revocations, gate: Gate) -> Result<(), Refusal> {
         let user = UserId::parse(&self.user_id);
         let user = user.map_err(|_| Refusal::Malformed(crate::token::Malformed::Identity))?;
         let device = self.device_id.as_deref().and_then(|device| DeviceId::parse(device).ok());
-        let standing = facts.standing(user, device, self.session);
-        standing.map(|_| ()).map_err(|ended: EndedBy| Refusal::Ended(ended))
+        let account = facts.standing(user, device, self.session).map_err(Refusal::Ended)?;
+        let locked = account.state == AccountState::Locked && gate == Gate::Unlocked;
+        if locked { Err(Refusal::Locked) } else { Ok(()) }
     }
 }

@@ -4,8 +4,10 @@
 
 use super::interactive::Passed;
 use super::{Caller, Declined, Denial, Service};
+use crate::ident::DeviceId;
 use crate::revocations::Fact;
 use crate::store::Device;
+use crate::token::Gate;
 
 impl Service {
     /// The devices of the caller's user.
@@ -35,7 +37,7 @@ impl Service {
         device_id: &str,
         display_name: Option<&str>,
     ) -> Result<(), Denial> {
-        let mut tx = self.judged(caller).await?;
+        let mut tx = self.judged(caller, Gate::Unlocked).await?;
         let name = display_name.map(super::begin::shortened);
         if !tx.rename_device(&caller.user_id, device_id, name.as_deref()).await? {
             return Err(Declined::NoDevice.into());
@@ -54,16 +56,16 @@ impl Service {
         device_ids: &[&str],
         passed: &Passed,
     ) -> Result<(), Denial> {
-        let mut tx = self.judged(caller).await?;
+        let mut tx = self.judged(caller, Gate::Unlocked).await?;
         self.claim_passed(&mut tx, passed).await?;
+        let from = self.tick(&mut tx, caller).await?;
         let mut facts = Vec::new();
-        for device_id in device_ids {
-            let from = self.tick(&mut tx, caller).await?;
+        for device_id in device_ids.iter().filter(|id| DeviceId::parse(id).is_ok()) {
             tx.delete_renewals(&caller.user_id, Some(device_id), None).await?;
-            if tx.delete_devices(&caller.user_id, Some(device_id)).await? > 0 {
-                let (user, device) = (caller.user_id.as_str().into(), (*device_id).into());
-                facts.push(Fact::Device { user, device, from });
-            }
+            tx.delete_devices(&caller.user_id, Some(device_id)).await?;
+            // Also for one that is not on the list: tokens may have been minted offline for it.
+            let (user, device) = (caller.user_id.as_str().into(), (**device_id).into());
+            facts.push(Fact::Device { user, device, from });
         }
         for fact in &facts {
             tx.append(fact, None, &self.ring().ids()).await?;

@@ -99,6 +99,9 @@ impl Service {
         let now = self.now();
         let given = asked.auth.and_then(|auth| auth.get("session")).and_then(Value::as_str);
         let known = given.and_then(|text| Sealed::open(text, &self.ring(), now));
+        // A session that is no good any more proves nothing, and what its first request said is
+        // lost: the client begins again.
+        let lost = given.is_some() && known.is_none();
         let fresh = known.is_none();
         let sealed = match known {
             Some(sealed) if !sealed.is_for(asked.operation, asked.caller) => {
@@ -107,7 +110,7 @@ impl Service {
             Some(sealed) => sealed,
             None => Sealed::new(asked.operation, asked.caller, asked.remember.clone(), now)?,
         };
-        let Some(auth) = asked.auth else {
+        let Some(auth) = asked.auth.filter(|_| !lost) else {
             return Err(self.challenge(&sealed, given, &asked, None));
         };
         if !fresh && let Some(passed) = self.passed_before(&sealed, &asked).await? {
@@ -122,7 +125,7 @@ impl Service {
             return Err(self.challenge(&sealed, given, &asked, Some(fault)));
         };
         self.may_try_stage(stage, asked.address)?;
-        match self.prove(stage, auth, asked.caller).await? {
+        match self.prove(stage, auth, asked.caller, &sealed.id).await? {
             Ok(registration_token) => Ok(Passed { sealed, registration_token }),
             Err(fault) => Err(self.challenge(&sealed, given, &asked, Some(fault))),
         }
@@ -150,6 +153,13 @@ impl Service {
             expires_at: passed.sealed.expires_at(),
         };
         Ok(tx.claim(&claim, self.now()).await?)
+    }
+
+    /// Whether a request goes on with an interactive session that is still good.
+    pub(super) fn continues(&self, auth: Option<&Map<String, Value>>, operation: &str) -> bool {
+        let given = auth.and_then(|auth| auth.get("session")).and_then(Value::as_str);
+        let opened = given.and_then(|text| Sealed::open(text, &self.ring(), self.now()));
+        opened.is_some_and(|sealed| sealed.is_for(operation, None))
     }
 
     /// What became of an interactive session whose operation was done, if it was.
@@ -184,7 +194,7 @@ impl Service {
         };
         let caller = sealed.caller.clone();
         let caller = caller.and_then(|(user_id, session)| Caller::named(&user_id, &session));
-        let value = match self.prove(stage, auth, caller.as_ref()).await? {
+        let value = match self.prove(stage, auth, caller.as_ref(), &sealed.id).await? {
             Ok(value) => value,
             Err(fault) => return Ok(Err(fault)),
         };
@@ -248,6 +258,7 @@ impl Service {
         stage: Stage,
         auth: &Map<String, Value>,
         caller: Option<&Caller>,
+        interactive: &str,
     ) -> Result<Result<Option<String>, &'static str>, Denial> {
         let text = |key: &str| auth.get(key).and_then(Value::as_str);
         match stage {
@@ -269,7 +280,8 @@ impl Service {
             }
             Stage::LoginToken => {
                 let token = text("token").unwrap_or_default();
-                self.prove_login_token(caller, token, text("txn_id")).await
+                let proof = format!("{PROOF} {interactive}");
+                self.prove_login_token(caller, token, text("txn_id"), &proof).await
             }
         }
     }
@@ -304,6 +316,7 @@ impl Service {
         caller: Option<&Caller>,
         token: &str,
         txn_id: Option<&str>,
+        proof: &str,
     ) -> Result<Result<Option<String>, &'static str>, Denial> {
         const WRONG: &str = "invalid login token";
         let occasion = Occasion::new(Purpose::Login, self.now());
@@ -328,18 +341,19 @@ impl Service {
         let claim = Claim { name: &name, proofs: &proofs, expires_at };
         match tx.claim(&claim, self.now()).await? {
             Claimed::Now => {
-                tx.finish_with(&name, PROOF).await?;
+                tx.finish_with(&name, proof).await?;
                 tx.commit().await?;
                 Ok(Ok(None))
             }
-            // One that was spent on a login is no proof, whoever repeats it.
-            Claimed::Before(result) if result == PROOF => Ok(Ok(None)),
+            // One that was spent on a login, or proved something else, is no proof.
+            Claimed::Before(result) if result == proof => Ok(Ok(None)),
             Claimed::Before(_) | Claimed::Never => Ok(Err(WRONG)),
         }
     }
 }
 
-/// What came of a login token that was spent as a proof.
+/// How the result of a login token begins that was spent as a proof; the name of the interactive
+/// session that it proved something in follows.
 pub(super) const PROOF: &str = "proof";
 
 /// The name under which it is remembered that a session asked for a login token.

@@ -13,7 +13,7 @@ use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::store::{Claim, Claimed, StoreError, Tx};
 use crate::time::Timestamp;
-use crate::token::{Bearer, MintError, Occasion, Refusal, Scratch, SessionId};
+use crate::token::{Bearer, Gate, MintError, Occasion, Refusal, Scratch, SessionId};
 
 /// Somebody who wants in.
 pub struct Login<'a> {
@@ -165,7 +165,10 @@ impl Service {
         };
 
         let mut tx = store.begin().await?;
-        spent.caller.judge(&tx.facts_about(&spent.caller.user_id).await?).map_err(refused)?;
+        spent
+            .caller
+            .judge(&tx.facts_about(&spent.caller.user_id).await?, Gate::EvenLocked)
+            .map_err(refused)?;
         match tx.claim(&claim, self.now()).await? {
             Claimed::Never => Err(wrong(LoginTokenFault::Spent)),
             Claimed::Before(result) => {
@@ -222,7 +225,7 @@ impl Service {
         result: &str,
         beginning: &Beginning<'_>,
     ) -> Result<Granted, Denial> {
-        if result == PROOF {
+        if result.starts_with(PROOF) {
             return Err(wrong(LoginTokenFault::Spent));
         }
         let begun: Begun =
@@ -236,7 +239,7 @@ impl Service {
         let user_id = spent.caller.user_id.clone();
         let device_id = Some(begun.device_id.clone());
         let again = Caller { user_id, device_id, session, appended: Vec::new(), ends_at: None };
-        again.judge(&tx.facts_about(&again.user_id).await?).map_err(refused)?;
+        again.judge(&tx.facts_about(&again.user_id).await?, Gate::EvenLocked).map_err(refused)?;
         if !self.uses().is_unused(session) {
             return Err(wrong(LoginTokenFault::Spent));
         }

@@ -8,7 +8,7 @@ use super::uses::Use;
 use super::{Caller, Declined, Denial, Failure, Minting, Pair, RefreshFault, Service};
 use crate::store::Renewal;
 use crate::time::Timestamp;
-use crate::token::{Bearer, MintError, Occasion, Refusal, Scratch};
+use crate::token::{Bearer, Gate, MintError, Occasion, Refusal, Scratch};
 
 impl Service {
     /// Exchanges a refresh token for the next pair.
@@ -30,7 +30,7 @@ impl Service {
         self.may_renew(&bearer, now)?;
 
         let mut tx = store.begin().await?;
-        caller.judge(&tx.facts_about(&caller.user_id).await?).map_err(refused)?;
+        caller.judge(&tx.facts_about(&caller.user_id).await?, Gate::Unlocked).map_err(refused)?;
         let renewal = tx.renewal(caller.session).await?;
         let mut renewal = renewal.ok_or(wrong(RefreshFault::Retired))?;
         let presented = Mark::of(&bearer);

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use super::begin::{Beginning, Chosen, Granted};
+use super::begin::{Beginning, Chosen, Granted, shortened};
 use super::generation::Mark;
 use super::interactive::{Asked, Passed, Stage};
 use super::login::Begun;
@@ -59,14 +59,24 @@ impl Service {
     /// [`Declined`] when the name or password will not do, [`Denial::Challenged`] for what is to
     /// be proved yet; in all cases nothing has happened.
     pub async fn register(&self, register: &Register<'_>) -> Result<Registered, Denial> {
+        let denial = match self.register_once(register).await {
+            Ok(registered) => return Ok(registered),
+            Err(denial) => denial,
+        };
+        // Whoever repeats a finished registration is told of it, whatever stands in the way now:
+        // the name is taken and the token used up, by itself.
+        match self.done_before(register.auth, OPERATION).await? {
+            Some(done) => self.registered_before(&done),
+            None => Err(denial),
+        }
+    }
+
+    async fn register_once(&self, register: &Register<'_>) -> Result<Registered, Denial> {
         let flows: &[Stage] = match self.policy.registration {
             Registration::Closed => return Err(Declined::Closed.into()),
             Registration::Token => &[Stage::RegistrationToken],
             Registration::Open => &[Stage::Dummy, Stage::RegistrationToken],
         };
-        if let Some(done) = self.done_before(register.auth, OPERATION).await? {
-            return self.registered_before(&done);
-        }
         let guest = register.guest_access_token.map(|text| self.guest(text)).transpose()?;
         self.check_name(register.username, guest.as_ref()).await?;
         if register.password.is_some_and(|password| password.chars().count() < 8) {
@@ -75,12 +85,12 @@ impl Service {
         if register.device_id.is_some_and(|id| DeviceId::parse(id).is_err()) {
             return Err(Declined::BadDeviceId.into());
         }
-        let remember = self.remember(register).await?;
+        let remember = self.remember(register, guest.as_ref()).await?;
         let auth = register.auth;
         let address = register.address;
         let asked = Asked { operation: OPERATION, caller: None, auth, flows, address, remember };
         let passed = self.interact(asked).await?;
-        self.make_account(register, &passed, guest.as_ref()).await
+        self.make_account(register, &passed).await
     }
 
     /// Whether a localpart could be registered.
@@ -164,15 +174,20 @@ impl Service {
 
     /// What a new interactive session is to remember; the password only as its hash, and only if
     /// a new one is going to be opened.
-    async fn remember(&self, register: &Register<'_>) -> Result<Map<String, Value>, Denial> {
+    async fn remember(
+        &self,
+        register: &Register<'_>,
+        guest: Option<&Caller>,
+    ) -> Result<Map<String, Value>, Denial> {
         let mut remember = Map::new();
         let texts = [
-            ("username", register.username),
-            ("device_id", register.device_id),
-            ("display_name", register.display_name),
+            ("username", register.username.map(str::to_owned)),
+            ("device_id", register.device_id.map(str::to_owned)),
+            ("display_name", register.display_name.map(shortened)),
+            ("guest", guest.map(|guest| guest.session.to_string())),
         ];
         for (name, value) in texts {
-            if let Some(value) = value.filter(|value| value.len() <= 512) {
+            if let Some(value) = value {
                 remember.insert(name.to_owned(), value.into());
             }
         }
@@ -183,7 +198,7 @@ impl Service {
                 remember.insert(name.to_owned(), value.into());
             }
         }
-        let continues = register.auth.is_some_and(|auth| auth.contains_key("session"));
+        let continues = self.continues(register.auth, OPERATION);
         if let Some(password) = register.password.filter(|_| !continues) {
             let hash = self.passwords.hash(password).await?;
             remember.insert("password_hash".to_owned(), hash.into());
@@ -195,7 +210,6 @@ impl Service {
         &self,
         register: &Register<'_>,
         passed: &Passed,
-        guest: Option<&Caller>,
     ) -> Result<Registered, Denial> {
         let wanted = Wanted::of(register, passed.remembered());
         let hash = match (wanted.password_hash, register.password) {
@@ -222,7 +236,7 @@ impl Service {
         }
         // The guest has become a user: what it had of tokens is worth no more.
         let user = user_id.as_str();
-        let over = guest.map(|guest| Fact::Session { user: user.into(), session: guest.session });
+        let over = wanted.guest.map(|session| Fact::Session { user: user.into(), session });
         if let Some(over) = &over {
             tx.append(over, None, &self.ring().ids()).await?;
         }
@@ -301,6 +315,8 @@ struct Wanted {
     device_id: Option<String>,
     display_name: Option<String>,
     password_hash: Option<String>,
+    /// The session of the guest who becomes a user.
+    guest: Option<SessionId>,
     inhibit_login: bool,
     renewable: bool,
 }
@@ -318,6 +334,7 @@ impl Wanted {
             device_id: text("device_id", register.device_id),
             display_name: text("display_name", register.display_name),
             password_hash: text("password_hash", None),
+            guest: text("guest", None).as_deref().and_then(SessionId::parse),
             inhibit_login: switch("inhibit_login", register.inhibit_login),
             renewable: switch("renewable", register.renewable),
         }

@@ -13,6 +13,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::{Caller, Failure, random};
 use crate::keyring::Keyring;
@@ -33,7 +34,7 @@ const LIFE: u64 = 600_000;
 pub(super) struct Sealed {
     /// Its name: what rows are kept under.
     pub(super) id: String,
-    /// What was asked for.
+    /// A digest of what was asked for, since that may be long.
     pub(super) operation: String,
     /// Who asked, and in which session, if with a token.
     pub(super) caller: Option<(String, String)>,
@@ -52,14 +53,14 @@ impl Sealed {
         now: Timestamp,
     ) -> Result<Self, Failure> {
         let id = format!("{:032x}", u128::from_be_bytes(random()?));
-        let operation = operation.to_owned();
+        let operation = digest(operation);
         let expires_at = now.plus(LIFE).millis();
         Ok(Self { id, operation, caller: caller.map(named), remembered, expires_at })
     }
 
     /// Whether it was opened for this operation and this caller.
     pub(super) fn is_for(&self, operation: &str, caller: Option<&Caller>) -> bool {
-        self.operation == operation && self.caller == caller.map(named)
+        self.operation == digest(operation) && self.caller == caller.map(named)
     }
 
     /// When it ends.
@@ -100,4 +101,8 @@ fn cipher(key: &SealingKey) -> XChaCha20Poly1305 {
 
 fn named(caller: &Caller) -> (String, String) {
     (caller.user_id.clone(), caller.session.to_string())
+}
+
+fn digest(operation: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(operation))
 }

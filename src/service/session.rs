@@ -7,7 +7,7 @@ use super::{Caller, Denial, Service};
 use crate::revocations::Fact;
 use crate::store::{Device, Tx};
 use crate::time::Timestamp;
-use crate::token::SessionId;
+use crate::token::{Gate, SessionId};
 
 /// What was ended, and from when on.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Service {
     /// [`crate::token::Refusal::Ended`] when it has ended already; [`super::Failure`] when the store is away, and then
     /// nothing has happened.
     pub async fn logout(&self, caller: &Caller) -> Result<(), Denial> {
-        let mut tx = self.judged(caller).await?;
+        let mut tx = self.judged(caller, Gate::EvenLocked).await?;
         let fact = match &caller.device_id {
             Some(device) => {
                 let from = self.tick(&mut tx, caller).await?;
@@ -46,7 +46,7 @@ impl Service {
     /// # Errors
     /// As [`Self::logout`].
     pub async fn logout_all(&self, caller: &Caller) -> Result<(), Denial> {
-        let mut tx = self.judged(caller).await?;
+        let mut tx = self.judged(caller, Gate::EvenLocked).await?;
         let from = self.tick(&mut tx, caller).await?;
         tx.delete_devices(&caller.user_id, None).await?;
         tx.delete_renewals(&caller.user_id, None, None).await?;
@@ -115,11 +115,11 @@ impl Service {
         Ok(self.store()?.read().await?.device_of(session).await?)
     }
 
-    /// A transaction in which the caller's session lives.
-    pub(super) async fn judged(&self, caller: &Caller) -> Result<Tx, Denial> {
+    /// A transaction in which the caller's session lives and its account may act.
+    pub(super) async fn judged(&self, caller: &Caller, gate: Gate) -> Result<Tx, Denial> {
         let mut tx = self.store()?.begin().await?;
         let facts = tx.facts_about(&caller.user_id).await?;
-        caller.judge(&facts)?;
+        caller.judge(&facts, gate)?;
         Ok(tx)
     }
 
