@@ -1,0 +1,95 @@
+// How every page looks: contrast and structure by axe-core, overflow, and screenshots for people.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { alert, type } from "./browser.mjs";
+import { none } from "./tally.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const SIZES = { desktop: [1280, 800], phone: [390, 844], narrow: [320, 568], large: [320, 568] };
+
+// The pages, each as steps that lead to it.
+function scenes(node, session) {
+  const stage = (name) => (page) => page.goto(node.stagePage(name, session));
+  const wrong = (to) => async (page) => {
+    await to(page);
+    const password = page.locator("#user").count().then((count) => count > 0);
+    if (await password) await type(page, "alice");
+    if (await password) await page.keyboard.press("Tab");
+    await type(page, "looking glass");
+    await page.keyboard.press("Enter");
+    await alert(page);
+  };
+  const login = (page) => page.goto(node.loginPage());
+  const [password, token, dummy] = ["password", "registration_token", "dummy"]
+    .map((name) => stage(`m.login.${name}`));
+  return {
+    login, "login-wrong": wrong(login), "login-done": (page) => loggedIn(page, node),
+    password, "password-wrong": wrong(password), token, "token-wrong": wrong(token), dummy,
+    done: async (page) => {
+      await dummy(page);
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "Done" }).waitFor();
+    },
+  };
+}
+
+async function loggedIn(page, node) {
+  await page.goto(node.loginPage());
+  await page.keyboard.type("alice");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("wonderland");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "You are logged in" }).waitFor();
+}
+
+// What sticks out of the window or of the card, and what is cut off.
+function overflow() {
+  const card = document.querySelector("main").getBoundingClientRect();
+  const root = document.documentElement;
+  const wide = root.scrollWidth > root.clientWidth ? [`the page is ${root.scrollWidth} px wide`] : [];
+  const out = [...document.querySelectorAll("main *")].filter((element) => {
+    const { left, right, bottom, width } = element.getBoundingClientRect();
+    return width > 0 && (left < card.left || right > card.right || bottom > card.bottom ||
+      element.scrollWidth > element.clientWidth + 1 && element.tagName !== "INPUT");
+  });
+  return [...wide, ...out.map((element) => `out of its place: ${element.outerHTML}`)];
+}
+
+// What a finger can hit: at least 44 px high, as the platforms advise.
+function small() {
+  const all = [...document.querySelectorAll("input:not([type=hidden]), button")];
+  return all.filter((element) => element.getBoundingClientRect().height < 44)
+    .map((element) => `too small: ${element.outerHTML}`);
+}
+
+async function violations(page) {
+  await page.evaluate(AXE);
+  const { violations, passes } = await page.evaluate(() => window.axe.run(document));
+  if (passes.length < 10) return [`axe-core has looked at ${passes.length} rules only`];
+  return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((n) => n.html)}`);
+}
+
+export async function looks(context, node, pictures) {
+  const { session } = await node.ask("POST", "v3/register", { body: {} });
+  for (const [name, arrive] of Object.entries(scenes(node, session))) {
+    const page = await context.newPage();
+    const devtools = await context.newCDPSession(page);
+    for (const [size, [width, height]] of Object.entries(SIZES)) {
+      await page.setViewportSize({ width, height });
+      const standard = size === "large" ? 32 : 16;
+      await devtools.send("Page.setFontSizes", { fontSizes: { standard, fixed: standard } });
+      const faults = [];
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
+        await arrive(page);
+        const found = [violations(page), page.evaluate(overflow), page.evaluate(small)];
+        faults.push(...(await Promise.all(found)).flat().map((fault) => `${colorScheme}: ${fault}`));
+        const path = join(pictures, `${name}-${size}-${colorScheme}.png`);
+        await page.screenshot({ path, fullPage: true, animations: "disabled" });
+      }
+      none(`${name}, ${size}: axe-core and a ruler find nothing, light or dark`, faults);
+    }
+    await page.close();
+  }
+}
