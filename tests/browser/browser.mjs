@@ -7,7 +7,7 @@ const QUIET = [
   "--no-proxy-server",
 ];
 // Chromium notes every answer of 400 and above. These are what the suite provokes.
-const EXPECTED = /^Failed to load resource: (net::ERR_CONNECTION_REFUSED|.* status of (401|403|429|503) )/;
+const EXPECTED = /^Failed to load resource: (net::ERR_CONNECTION_REFUSED|.* status of (401|403|404|429|503) )/;
 
 // What pages were found to do that they must not, and which pages there were.
 export const watched = { faults: [], unguarded: [], documents: 0, dialogs: 0 };
@@ -51,6 +51,16 @@ export async function open(folder) {
   return context;
 }
 
+// Goes to a page and waits until a control has the focus, as people do before they type.
+export async function go(page, url) {
+  await page.goto(url);
+  await began(page);
+}
+
+export function began(page) {
+  return page.waitForFunction(() => document.activeElement?.autofocus);
+}
+
 // What has the focus, as its id or what it says.
 export function focus(page) {
   return page.evaluate(() => {
@@ -74,6 +84,7 @@ export async function told(page) {
 export async function alert(page) {
   const found = page.getByRole("alert").filter({ hasText: /\S/ });
   await found.waitFor();
+  await page.waitForFunction(() => document.activeElement !== document.body);
   return found.innerText();
 }
 

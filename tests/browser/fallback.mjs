@@ -1,5 +1,5 @@
 // The pages of interactive auth: a stage is passed there, and the client's request then succeeds.
-import { alert, focus, told, type } from "./browser.mjs";
+import { alert, began, focus, go, told, type } from "./browser.mjs";
 import { like, none, same } from "./tally.mjs";
 
 const DONE = "Done";
@@ -8,7 +8,7 @@ const DONE = "Done";
 async function opened(context, url) {
   const page = await context.newPage();
   await page.addInitScript(() => { window.onAuthDone = () => { window.authDone = true; }; });
-  await page.goto(url);
+  await go(page, url);
   return page;
 }
 
@@ -66,7 +66,7 @@ export async function registrationToken(context, node) {
   same("the right one calls window.onAuthDone", true, await callback(page));
   const { status, user_id } = await request({ session });
   same("the repeated registration succeeds", [200, "@dinah:localhost"], [status, user_id]);
-  like("the token is used up by it", /summer-school.* 1 of 1/, node.run(["registration-token", "list"]));
+  like("the token is used up by it", /summer-school +0 +1 /, node.run(["registration-token", "list"]));
   await page.close();
 }
 
@@ -76,11 +76,11 @@ export async function dummy(context, node, client) {
   const request = (auth) => node.ask("POST", "v3/register", { body: { ...body, auth } });
   const { session } = await request();
   const opener = await context.newPage();
-  await opener.goto(client.at(node.stagePage("m.login.dummy", session)));
+  await go(opener, client.at(node.stagePage("m.login.dummy", session)));
   const opening = context.waitForEvent("page");
   await opener.keyboard.press("Enter");
   const page = await opening;
-  await page.waitForLoadState();
+  await began(page);
   same("the page that asks nothing begins at its button", "button Continue", await focus(page));
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: DONE, exact: true }).waitFor();
@@ -116,7 +116,7 @@ export async function hostile(context, node) {
       strangers: document.querySelectorAll("script, img, b").length, hit: window.hit ?? "none",
     }));
     const text = { session, strangers: 0, hit: "none" };
-    await page.goto(node.stagePage(stage, session));
+    await go(page, node.stagePage(stage, session));
     same(`${stage}: markup in the session stays text`, text, await look());
     if (stage !== "m.login.dummy") await type(page, session);
     await page.keyboard.press("Enter");
@@ -125,7 +125,7 @@ export async function hostile(context, node) {
     await page.close();
   }
   const page = await context.newPage();
-  await page.goto(node.loginPage(`?device_id=${encodeURIComponent(session)}#${session}`));
+  await go(page, node.loginPage(`?device_id=${encodeURIComponent(session)}#${session}`));
   same("markup in the query of the login page is nowhere", "none",
     await page.evaluate(() => (/hit|onerror/.test(document.documentElement.outerHTML) ? "there" : "none")));
   for (const stage of ["m.login.token", "m.login.recaptcha", `<script>`]) {

@@ -1,5 +1,5 @@
 // The login page: its keys, its answer to the client, its words when something is wrong.
-import { alert, focus, told, type } from "./browser.mjs";
+import { alert, focus, go, told, type } from "./browser.mjs";
 import { like, none, same } from "./tally.mjs";
 
 // What a client puts into the page before it runs.
@@ -18,7 +18,7 @@ async function logIn(page, user, password) {
 
 export async function keys(context, node) {
   const page = await context.newPage();
-  await page.goto(node.loginPage());
+  await go(page, node.loginPage());
   same("the login page begins in the username", "user", await focus(page));
   same("the username has its name", "Username", (await told(page)).name);
   await page.keyboard.press("Tab");
@@ -39,7 +39,7 @@ export async function answer(context, node) {
   const page = await context.newPage();
   await page.addInitScript(client);
   const named = "?device_id=KEYBOARD1&initial_device_display_name=Kitchen%20%C3%A9%20%3Cb%3E%2B1";
-  await page.goto(node.loginPage(named));
+  await go(page, node.loginPage(named));
   await logIn(page, "alice", "wonderland");
   await page.waitForFunction(() => window.heard.length === 2);
   const heard = await page.evaluate(() => window.heard);
@@ -64,7 +64,7 @@ export async function answer(context, node) {
 export async function oldClient(context, node) {
   const page = await context.newPage();
   await page.addInitScript(() => { window.onLogin = (answer) => { window.heard = answer; }; });
-  await page.goto(node.loginPage());
+  await go(page, node.loginPage());
   await page.keyboard.type("@alice:localhost");
   await page.keyboard.press("Tab");
   await page.keyboard.type("wonderland");
@@ -79,7 +79,7 @@ export async function oldClient(context, node) {
 export async function wrong(context, node) {
   const page = await context.newPage();
   await page.addInitScript(client);
-  await page.goto(node.loginPage());
+  await go(page, node.loginPage());
   await logIn(page, "alice", "looking glass");
   const message = "The username or the password is wrong.";
   same("a wrong password shows an alert", message, await alert(page));
@@ -91,7 +91,7 @@ export async function wrong(context, node) {
   await page.waitForFunction(() => window.heard.length > 0);
   same("typing goes over what was wrong, and Enter logs in", "@alice:localhost",
     await page.evaluate(() => window.heard[0][1].user_id));
-  await page.goto(node.loginPage());
+  await go(page, node.loginPage());
   await logIn(page, "nobody", "wonderland");
   same("an unknown user is told the same", message, await alert(page));
   await page.keyboard.press("Shift+Tab");
@@ -106,7 +106,7 @@ export async function wrong(context, node) {
 // A node that takes one password a minute, and is then stopped.
 export async function turnedAway(context, node) {
   const page = await context.newPage();
-  await page.goto(node.loginPage());
+  await go(page, node.loginPage());
   await logIn(page, "alice", "looking glass");
   await alert(page);
   await page.keyboard.press("Enter");

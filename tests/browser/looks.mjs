@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { alert, type } from "./browser.mjs";
+import { alert, go, type } from "./browser.mjs";
 import { none } from "./tally.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -10,7 +10,7 @@ const SIZES = { desktop: [1280, 800], phone: [390, 844], narrow: [320, 568], lar
 
 // The pages, each as steps that lead to it.
 function scenes(node, session) {
-  const stage = (name) => (page) => page.goto(node.stagePage(name, session));
+  const stage = (name) => (page) => go(page, node.stagePage(name, session));
   const wrong = (to) => async (page) => {
     await to(page);
     const password = page.locator("#user").count().then((count) => count > 0);
@@ -20,7 +20,7 @@ function scenes(node, session) {
     await page.keyboard.press("Enter");
     await alert(page);
   };
-  const login = (page) => page.goto(node.loginPage());
+  const login = (page) => go(page, node.loginPage());
   const [password, token, dummy] = ["password", "registration_token", "dummy"]
     .map((name) => stage(`m.login.${name}`));
   return {
@@ -35,7 +35,7 @@ function scenes(node, session) {
 }
 
 async function loggedIn(page, node) {
-  await page.goto(node.loginPage());
+  await go(page, node.loginPage());
   await page.keyboard.type("alice");
   await page.keyboard.press("Tab");
   await page.keyboard.type("wonderland");
