@@ -37,7 +37,10 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// The login page.
 pub(super) async fn login(State(face): State<Arc<Face>>) -> Response {
-    page(StatusCode::OK, LOGIN, &[("server", face.service.server().as_str())])
+    let server = face.service.server().as_str();
+    // A long name goes on in the next line behind a dot, not in the middle of a word.
+    let breakable = server.replace('.', ".<wbr>");
+    page(StatusCode::OK, LOGIN, &[("server", server), ("breakable", &breakable)])
 }
 
 /// What the pages are made of besides HTML.

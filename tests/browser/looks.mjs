@@ -63,6 +63,12 @@ function small() {
     .map((element) => `too small: ${element.outerHTML}`);
 }
 
+// Whether text is as large as somebody has asked for.
+function otherText(pixels) {
+  const found = getComputedStyle(document.querySelector("p")).fontSize;
+  return found === `${pixels}px` ? [] : [`the text has ${found}, not ${pixels}px`];
+}
+
 async function violations(page) {
   await page.evaluate(AXE);
   const { violations, passes } = await page.evaluate(() => window.axe.run(document));
@@ -83,7 +89,8 @@ export async function looks(context, node, pictures) {
       for (const colorScheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme });
         await arrive(page);
-        const found = [violations(page), page.evaluate(overflow), page.evaluate(small)];
+        const found = [violations(page), page.evaluate(overflow), page.evaluate(small),
+          page.evaluate(otherText, standard)];
         faults.push(...(await Promise.all(found)).flat().map((fault) => `${colorScheme}: ${fault}`));
         const path = join(pictures, `${name}-${size}-${colorScheme}.png`);
         await page.screenshot({ path, fullPage: true, animations: "disabled" });

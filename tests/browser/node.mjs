@@ -1,7 +1,6 @@
 // Servers as an operator runs them, each in a folder of its own, and what a client asks of them.
 import { spawn, execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 
 const LOOSE = Object.fromEntries(
   ["PASSWORDS", "REGISTRATIONS", "LOGIN_TOKENS", "REFRESHES", "PROBES"]
