@@ -63,6 +63,19 @@ function small() {
     .map((element) => `too small: ${element.outerHTML}`);
 }
 
+// Words that go on in the next line. The name of a server may.
+function broken() {
+  const all = [...document.querySelectorAll("h1, p, label, button, [role=alert]")];
+  const texts = all.flatMap((element) => [...element.childNodes])
+    .filter((node) => node.nodeType === Node.TEXT_NODE);
+  return texts.flatMap((node) => [...node.data.matchAll(/\S+/g)].filter(({ 0: word, index }) => {
+    const range = new Range();
+    range.setStart(node, index);
+    range.setEnd(node, index + word.length);
+    return range.getClientRects().length > 1;
+  }).map(([word]) => `broken: ${word}`));
+}
+
 // Whether text is as large as somebody has asked for.
 function otherText(pixels) {
   const found = getComputedStyle(document.querySelector("p")).fontSize;
@@ -76,26 +89,47 @@ async function violations(page) {
   return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((n) => n.html)}`);
 }
 
+// The whole page. The window grows to it first: Chromium drops the size of the text when it is made
+// to draw what lies below the window.
+async function photograph(page, path, [width, height], enlarge) {
+  const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width, height: Math.max(height, tall) });
+  await enlarge();
+  await page.screenshot({ path, animations: "disabled" });
+  await page.setViewportSize({ width, height });
+}
+
+// One page in one size, light and dark: what is wrong with it.
+async function faults(page, arrive, size, file) {
+  const pixels = size === "large" ? 32 : 16;
+  const devtools = await page.context().newCDPSession(page);
+  const fontSizes = { standard: pixels, fixed: pixels };
+  const enlarge = () => devtools.send("Page.setFontSizes", { fontSizes });
+  const [width, height] = SIZES[size];
+  await page.setViewportSize({ width, height });
+  const all = [];
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await arrive(page);
+    await enlarge();
+    const found = [await violations(page), await page.evaluate(overflow),
+      await page.evaluate(small), await page.evaluate(broken),
+      await page.evaluate(otherText, pixels)];
+    await photograph(page, `${file}-${colorScheme}.png`, SIZES[size], enlarge);
+    found.push(await page.evaluate(otherText, pixels));
+    all.push(...found.flat().map((fault) => `${colorScheme}: ${fault}`));
+  }
+  await devtools.detach();
+  return all;
+}
+
 export async function looks(context, node, pictures) {
   const { session } = await node.ask("POST", "v3/register", { body: {} });
   for (const [name, arrive] of Object.entries(scenes(node, session))) {
     const page = await context.newPage();
-    const devtools = await context.newCDPSession(page);
-    for (const [size, [width, height]] of Object.entries(SIZES)) {
-      await page.setViewportSize({ width, height });
-      const standard = size === "large" ? 32 : 16;
-      await devtools.send("Page.setFontSizes", { fontSizes: { standard, fixed: standard } });
-      const faults = [];
-      for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme });
-        await arrive(page);
-        const found = [violations(page), page.evaluate(overflow), page.evaluate(small),
-          page.evaluate(otherText, standard)];
-        faults.push(...(await Promise.all(found)).flat().map((fault) => `${colorScheme}: ${fault}`));
-        const path = join(pictures, `${name}-${size}-${colorScheme}.png`);
-        await page.screenshot({ path, fullPage: true, animations: "disabled" });
-      }
-      none(`${name}, ${size}: axe-core and a ruler find nothing, light or dark`, faults);
+    for (const size of Object.keys(SIZES)) {
+      none(`${name}, ${size}: axe-core and a ruler find nothing, light or dark`,
+        await faults(page, arrive, size, join(pictures, `${name}-${size}`)));
     }
     await page.close();
   }
