@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::Face;
-use super::answer::Outcome;
+use super::answer::{Answer, Outcome};
 use super::bearer::{InPath, form, in_path, query};
 use crate::service::Stage;
 
@@ -37,7 +37,10 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// The login page.
 pub(super) async fn login(State(face): State<Arc<Face>>) -> Response {
-    page(StatusCode::OK, LOGIN, &[("server", face.service.server().as_str())])
+    let server = face.service.server().as_str();
+    // A long name goes on in the next line behind a dot, not in the middle of a word.
+    let breakable = server.replace('.', ".<wbr>");
+    page(StatusCode::OK, LOGIN, &[("server", server), ("breakable", &breakable)])
 }
 
 /// What the pages are made of besides HTML.
@@ -73,12 +76,30 @@ pub(super) async fn pass(
     let filled = form(&face.bytes(body).await?);
     let session = filled.get("session").and_then(Value::as_str).unwrap_or_default();
     let address = face.address(&request);
-    let passed = face.service.pass_out_of_band(session, words.stage, &filled, address).await?;
-    let server = face.service.server().as_str();
-    Ok(match passed {
-        Ok(()) => page(StatusCode::OK, DONE, &[("server", server)]),
-        Err(wrong) => asked(&face, StatusCode::UNAUTHORIZED, &words, session, wrong),
+    Ok(match face.service.pass_out_of_band(session, words.stage, &filled, address).await {
+        Ok(Ok(())) => page(StatusCode::OK, DONE, &[("server", face.service.server().as_str())]),
+        Ok(Err(wrong)) => asked(&face, StatusCode::UNAUTHORIZED, &words, session, wrong),
+        Err(denial) => denied(&face, &words, session, denial.into()),
     })
+}
+
+/// The page of a stage that could not be tried, with what every answer to such a request has.
+fn denied(face: &Face, words: &Words, session: &str, outcome: Outcome) -> Response {
+    let answer = Answer::to_client(&outcome);
+    let wrong = match answer.retry_after_ms.map(|ms| ms.div_ceil(1000)) {
+        Some(seconds) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
+            let unit = if seconds == 1 { "second" } else { "seconds" };
+            format!("too many tries: wait {seconds} {unit}")
+        }
+        _ => answer.error,
+    };
+    let mut response = asked(face, answer.status, words, session, &wrong);
+    let (told, _) = outcome.into_response().into_parts();
+    if let Some(wait) = told.headers.get(header::RETRY_AFTER) {
+        response.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    }
+    *response.extensions_mut() = told.extensions;
+    response
 }
 
 /// What the page of a stage says.
@@ -98,34 +119,55 @@ impl Words {
                 "Confirm it is you",
                 "Your app asks for something that needs your password.",
                 "<label for=\"password\">Password</label>\n<input id=\"password\" name=\"password\" \
-                 type=\"password\" autocomplete=\"current-password\" required autofocus>",
+                 type=\"password\" autocomplete=\"current-password\"",
             ),
             Stage::RegistrationToken => (
                 "Registration token",
                 "You need a token from whoever runs this server.",
                 "<label for=\"token\">Token</label>\n<input id=\"token\" name=\"token\" \
-                 autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\" required autofocus>",
+                 autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\"",
             ),
             // A client that has a login token sends it; there is nothing for a person to type.
             Stage::LoginToken => return None,
         };
         Some(Self { stage, title, about, field })
     }
+
+    /// The field, if there is one, and the button: the first of them is where one begins, and
+    /// what was wrong is read out with it.
+    fn controls(&self, wrong: bool) -> (String, &'static str) {
+        if self.field.is_empty() {
+            let button = "<button aria-describedby=\"wrong\" autofocus>Continue</button>";
+            return (String::new(), button);
+        }
+        let invalid = if wrong { " aria-invalid=\"true\"" } else { "" };
+        let rest = format!(" aria-describedby=\"wrong\"{invalid} required autofocus>");
+        (format!("{}{rest}", self.field), "<button>Continue</button>")
+    }
 }
 
 fn asked(face: &Face, status: StatusCode, words: &Words, session: &str, wrong: &str) -> Response {
-    let server = face.service.server().as_str();
-    let session = escaped(session);
+    let (field, button) = words.controls(!wrong.is_empty());
     let parts = [
         ("title", words.title),
         ("about", words.about),
-        ("field", words.field),
-        ("server", server),
-        ("wrong", wrong),
+        ("field", &field),
+        ("button", button),
+        ("server", face.service.server().as_str()),
+        ("wrong", &escaped(&sentence(wrong))),
         // Last, so that nothing that came from outside is looked into for the places above.
-        ("session", &session),
+        ("session", &escaped(session)),
     ];
     page(status, STAGE, &parts)
+}
+
+/// A message as people write it.
+fn sentence(message: &str) -> String {
+    let mut rest = message.chars();
+    match rest.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), rest.as_str()),
+        None => String::new(),
+    }
 }
 
 fn page(status: StatusCode, html: &str, parts: &[(&str, &str)]) -> Response {
