@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{InPath, in_path, object_in, text};
+use super::bearer::{InPath, in_path, text};
+use super::interactive::prove;
 use super::register::nothing;
-use crate::service::{Asked, Caller, Stage};
+use crate::service::Caller;
 use crate::store::Device;
 
 /// Every device.
@@ -99,15 +100,7 @@ async fn delete_all(
     devices: &[&str],
     body: &Map<String, Value>,
 ) -> Result<Json<Value>, Outcome> {
-    let asked = Asked {
-        operation,
-        caller: Some(caller),
-        auth: object_in(body, "auth")?,
-        flows: &[Stage::Password, Stage::LoginToken],
-        address,
-        remember: Map::new(),
-    };
-    let passed = face.service.interact(asked).await?;
+    let passed = prove(face, operation, caller, address, body).await?;
     face.service.delete_devices(caller, devices, &passed).await?;
     Ok(nothing())
 }

@@ -65,7 +65,8 @@ pub(super) async fn login_token(
     Ok(Json(json!({ "login_token": token.reveal(), "expires_in_ms": expires_in_ms })))
 }
 
-async fn prove(
+/// Asks for a proof that the caller is its user, or takes the one in the body.
+pub(super) async fn prove(
     face: &Face,
     operation: &str,
     caller: &Caller,

@@ -26,11 +26,9 @@ pub(super) async fn refresh(
     State(face): State<Arc<Face>>,
     parts: Parts,
     body: Body,
-) -> Result<Response, Response> {
-    match exchange(&face, &parts, body).await {
-        Ok(tokens) => Ok(Json(Value::Object(pair(&tokens))).into_response()),
-        Err(outcome) => Err(outcome.without_verdict()),
-    }
+) -> Result<Json<Value>, Response> {
+    let exchanged = exchange(&face, &parts, body).await;
+    exchanged.map(rendered).map_err(Outcome::without_verdict)
 }
 
 /// As the draft of 2015 had it: a refresh token that will not do is 403 `M_FORBIDDEN`.
@@ -38,16 +36,20 @@ pub(super) async fn token_refresh(
     State(face): State<Arc<Face>>,
     parts: Parts,
     body: Body,
-) -> Result<Response, Response> {
-    match exchange(&face, &parts, body).await {
-        Ok(tokens) => Ok(Json(Value::Object(pair(&tokens))).into_response()),
-        Err(outcome @ Outcome::Denied(Denial::Declined(Declined::WrongRefreshToken(_)))) => {
+) -> Result<Json<Value>, Response> {
+    let exchanged = exchange(&face, &parts, body).await;
+    exchanged.map(rendered).map_err(|outcome| match outcome {
+        Outcome::Denied(Denial::Declined(Declined::WrongRefreshToken(_))) => {
             let answer = Answer::to_client(&outcome);
             let (status, errcode) = (StatusCode::FORBIDDEN, "M_FORBIDDEN");
-            Err(Answer { status, errcode, soft_logout: None, ..answer }.into_response())
+            Answer { status, errcode, soft_logout: None, ..answer }.into_response()
         }
-        Err(outcome) => Err(outcome.without_verdict()),
-    }
+        outcome => outcome.without_verdict(),
+    })
+}
+
+fn rendered(tokens: Pair) -> Json<Value> {
+    Json(Value::Object(pair(&tokens)))
 }
 
 async fn exchange(face: &Face, parts: &Parts, body: Body) -> Result<Pair, Outcome> {
