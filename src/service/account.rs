@@ -2,7 +2,8 @@
 //!
 //! This file refuses to know how a caller proved who it is.
 
-use super::interactive::{Passed, asked_for};
+use super::interactive::Passed;
+use super::proof::asked_for;
 use super::register::NO_PASSWORD;
 use super::{Caller, Declined, Denial, Failure, Service, random};
 use crate::ident::UserId;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::begin::{Beginning, Chosen, Granted};
-use super::interactive::PROOF;
+use super::proof::PROOF;
 use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::store::{Claim, Claimed, StoreError, Tx};

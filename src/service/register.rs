@@ -8,16 +8,15 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use super::begin::{Beginning, Chosen, Granted, shortened};
-use super::generation::Mark;
 use super::interactive::{Asked, Passed, Stage};
 use super::login::Begun;
-use super::{Caller, Declined, Denial, Failure, Minting, Service, random};
+use super::{Caller, Declined, Denial, Failure, Service, random};
 use crate::config::Registration;
 use crate::ident::{DeviceId, Localpart, UserId};
 use crate::revocations::Fact;
 use crate::store::{Claimed, StoreError, Tx};
 use crate::time::Timestamp;
-use crate::token::{Facts, Occasion, Purpose, Scratch, SessionId};
+use crate::token::{Facts, SessionId};
 
 /// Somebody who wants an account.
 pub struct Register<'a> {
@@ -113,40 +112,6 @@ impl Service {
             return Err(Declined::Closed.into());
         }
         Ok(self.store()?.is_registration_token(token, self.now()).await?)
-    }
-
-    /// Begins a session of a guest: nothing is written, the token alone says who it is.
-    ///
-    /// # Errors
-    /// [`Declined::Closed`] where guests are not let in.
-    pub fn register_guest(&self) -> Result<Granted, Denial> {
-        if !self.policy.guests {
-            return Err(Declined::Closed.into());
-        }
-        let issued_at = self.now();
-        let session = SessionId::new(issued_at, random()?);
-        let name = u64::from_be_bytes(random()?);
-        let user_id = self.server.user_id(&format!("guest-{name:016x}"));
-        let device_id = super::begin::new_device_id()?;
-        let pair = self.mint(&Minting {
-            user_id: &user_id,
-            device_id: Some(&device_id),
-            guest: true,
-            session,
-            mark: Mark { generation: 0, issued_at },
-            renewable: false,
-            carried: &[],
-            carried_on: &[],
-        })?;
-        Ok(Granted { user_id, device_id, session, issued_at, pair })
-    }
-
-    /// The guest who bears a token.
-    fn guest(&self, text: &str) -> Result<Caller, Denial> {
-        let mut scratch = Scratch::new();
-        let bearer =
-            self.admit(text, &mut scratch, &Occasion::new(Purpose::Request, self.now()))?;
-        if bearer.is_guest() { Ok(Caller::of(&bearer)) } else { Err(Declined::NoGuest.into()) }
     }
 
     /// Names of guests are kept for the guests that bear them.
