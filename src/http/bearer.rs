@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts, Path};
 use axum::http::{header, request::Parts};
 use serde_json::{Map, Value};
 
@@ -15,6 +15,19 @@ use super::answer::Outcome;
 use crate::occasion::{self, PathScratch};
 use crate::service::{Caller, Declined, Denial};
 use crate::token::{Bearer, Occasion, Purpose, Scratch};
+
+/// What stands in a path where the route leaves a place.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Outcome;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Outcome> {
+        let Path(segment) =
+            Path::from_request_parts(parts, state).await.map_err(|_| Outcome::BadPath)?;
+        Ok(Self(segment))
+    }
+}
 
 impl Face {
     /// Admits the bearer of a request and acts on it at once.

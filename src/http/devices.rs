@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::request::Parts;
 use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{object_in, text};
+use super::bearer::{Segment, object_in, text};
 use super::register::nothing;
 use crate::service::{Asked, Caller, Stage};
 use crate::store::Device;
@@ -29,7 +29,7 @@ pub(super) async fn list(
 /// One device.
 pub(super) async fn one(
     State(face): State<Arc<Face>>,
-    Path(device_id): Path<String>,
+    Segment(device_id): Segment,
     request: Parts,
 ) -> Result<Json<Value>, Outcome> {
     let caller = face.bearer(&request, Caller::of)?;
@@ -39,7 +39,7 @@ pub(super) async fn one(
 /// Gives a device another display name.
 pub(super) async fn rename(
     State(face): State<Arc<Face>>,
-    Path(device_id): Path<String>,
+    Segment(device_id): Segment,
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {
@@ -56,7 +56,7 @@ pub(super) async fn rename(
 /// Deletes one device, once its user has proved who it is.
 pub(super) async fn delete(
     State(face): State<Arc<Face>>,
-    Path(device_id): Path<String>,
+    Segment(device_id): Segment,
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{form, query};
+use super::bearer::{Segment, form, query};
 use crate::service::Stage;
 
 const LOGIN: &str = include_str!("pages/login.html");
@@ -41,7 +41,7 @@ pub(super) async fn login(State(face): State<Arc<Face>>) -> Response {
 }
 
 /// What the pages are made of besides HTML.
-pub(super) async fn asset(Path(name): Path<String>) -> Result<Response, Outcome> {
+pub(super) async fn asset(Segment(name): Segment) -> Result<Response, Outcome> {
     let (kind, text) = match name.as_str() {
         "style.css" => ("text/css; charset=utf-8", include_str!("pages/style.css")),
         "login.js" => ("text/javascript; charset=utf-8", include_str!("pages/login.js")),
@@ -54,7 +54,7 @@ pub(super) async fn asset(Path(name): Path<String>) -> Result<Response, Outcome>
 /// The page of one stage.
 pub(super) async fn stage(
     State(face): State<Arc<Face>>,
-    Path(stage): Path<String>,
+    Segment(stage): Segment,
     request: Parts,
 ) -> Result<Response, Outcome> {
     let words = Words::of(&stage).ok_or(Outcome::UnknownPath)?;
@@ -65,7 +65,7 @@ pub(super) async fn stage(
 /// Passes one stage with what was filled in.
 pub(super) async fn pass(
     State(face): State<Arc<Face>>,
-    Path(stage): Path<String>,
+    Segment(stage): Segment,
     request: Parts,
     body: Body,
 ) -> Result<Response, Outcome> {
