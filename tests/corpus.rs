@@ -12,6 +12,9 @@ mod caveat;
 mod config;
 #[path = "../fuzz/src/path.rs"]
 mod path;
+#[cfg(feature = "server")]
+#[path = "../fuzz/src/router.rs"]
+mod router;
 #[path = "../fuzz/src/wire.rs"]
 mod wire;
 
@@ -63,6 +66,12 @@ fn every_seed_for_request_lines_keeps_its_promise() {
 }
 
 #[test]
+#[cfg(feature = "server")]
+fn every_seed_for_a_running_node_keeps_its_promise() {
+    replay("router", router::run);
+}
+
+#[test]
 fn every_seed_for_tokens_keeps_its_promise() {
     replay("wire", wire::run);
 }
@@ -75,5 +84,5 @@ fn every_fuzzer_has_seeds_and_all_seeds_a_fuzzer() {
     };
 
     assert_eq!(names("corpus"), names("fuzz_targets"));
-    assert_eq!(names("corpus"), ["attenuate", "caveat", "config", "path", "wire"]);
+    assert_eq!(names("corpus"), ["attenuate", "caveat", "config", "path", "router", "wire"]);
 }

@@ -6,8 +6,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::rejection::PathRejection;
-use axum::extract::{ConnectInfo, Path};
+use axum::extract::{ConnectInfo, FromRequestParts, Path};
 use axum::http::{header, request::Parts};
 use serde_json::{Map, Value};
 
@@ -16,6 +15,19 @@ use super::answer::Outcome;
 use crate::occasion::{self, PathScratch};
 use crate::service::{Caller, Declined, Denial};
 use crate::token::{Bearer, Occasion, Purpose, Scratch};
+
+/// What stands in a path where the route leaves a place.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Outcome;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Outcome> {
+        let Path(segment) =
+            Path::from_request_parts(parts, state).await.map_err(|_| Outcome::BadPath)?;
+        Ok(Self(segment))
+    }
+}
 
 impl Face {
     /// Admits the bearer of a request and acts on it at once.
@@ -132,14 +144,6 @@ fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {
 /// decoded all the same, because clients escape what they like.
 fn access_token(query: &str) -> Option<Cow<'_, str>> {
     query.split('&').find_map(|pair| pair.strip_prefix("access_token=")).map(decoded)
-}
-
-/// The part of a path that a route leaves open, or that it is no text.
-pub(super) type InPath = Result<Path<String>, PathRejection>;
-
-/// The part of a path that a route leaves open.
-pub(super) fn in_path(part: InPath) -> Result<String, Outcome> {
-    part.map(|Path(part)| part).map_err(|_| Outcome::BadPath)
 }
 
 /// The value of a parameter in the query of a request.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{InPath, in_path, text};
+use super::bearer::{Segment, text};
 use super::interactive::prove;
 use super::register::nothing;
 use crate::service::Caller;
@@ -30,10 +30,9 @@ pub(super) async fn list(
 /// One device.
 pub(super) async fn one(
     State(face): State<Arc<Face>>,
-    device_id: InPath,
+    Segment(device_id): Segment,
     request: Parts,
 ) -> Result<Json<Value>, Outcome> {
-    let device_id = in_path(device_id)?;
     let caller = face.bearer(&request, Caller::of)?;
     Ok(Json(rendered(&face.service.device(&caller, &device_id).await?)))
 }
@@ -41,11 +40,10 @@ pub(super) async fn one(
 /// Gives a device another display name.
 pub(super) async fn rename(
     State(face): State<Arc<Face>>,
-    device_id: InPath,
+    Segment(device_id): Segment,
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {
-    let device_id = in_path(device_id)?;
     let caller = face.bearer(&request, Caller::of)?;
     let body = face.object(body).await?;
     let name = text(&body, "display_name", "`display_name` must be a string")?;
@@ -59,11 +57,10 @@ pub(super) async fn rename(
 /// Deletes one device, once its user has proved who it is.
 pub(super) async fn delete(
     State(face): State<Arc<Face>>,
-    device_id: InPath,
+    Segment(device_id): Segment,
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {
-    let device_id = in_path(device_id)?;
     let caller = face.member(&request)?;
     let body = face.object_or_nothing(body).await?;
     let (operation, address) = (format!("delete_device {device_id}"), face.address(&request));

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::Face;
 use super::answer::{Answer, Outcome};
-use super::bearer::{InPath, form, in_path, query};
+use super::bearer::{Segment, form, query};
 use crate::service::Stage;
 
 const LOGIN: &str = include_str!("pages/login.html");
@@ -44,8 +44,8 @@ pub(super) async fn login(State(face): State<Arc<Face>>) -> Response {
 }
 
 /// What the pages are made of besides HTML.
-pub(super) async fn asset(name: InPath) -> Result<Response, Outcome> {
-    let (kind, text) = match in_path(name)?.as_str() {
+pub(super) async fn asset(Segment(name): Segment) -> Result<Response, Outcome> {
+    let (kind, text) = match name.as_str() {
         "style.css" => ("text/css; charset=utf-8", include_str!("pages/style.css")),
         "login.js" => ("text/javascript; charset=utf-8", include_str!("pages/login.js")),
         "done.js" => ("text/javascript; charset=utf-8", include_str!("pages/done.js")),
@@ -57,10 +57,10 @@ pub(super) async fn asset(name: InPath) -> Result<Response, Outcome> {
 /// The page of one stage.
 pub(super) async fn stage(
     State(face): State<Arc<Face>>,
-    stage: InPath,
+    Segment(stage): Segment,
     request: Parts,
 ) -> Result<Response, Outcome> {
-    let words = Words::of(&in_path(stage)?).ok_or(Outcome::UnknownPath)?;
+    let words = Words::of(&stage).ok_or(Outcome::UnknownPath)?;
     let session = query(&request, "session").ok_or(Outcome::BadJson("`session` is missing"))?;
     Ok(asked(&face, StatusCode::OK, &words, &session, ""))
 }
@@ -68,11 +68,11 @@ pub(super) async fn stage(
 /// Passes one stage with what was filled in.
 pub(super) async fn pass(
     State(face): State<Arc<Face>>,
-    stage: InPath,
+    Segment(stage): Segment,
     request: Parts,
     body: Body,
 ) -> Result<Response, Outcome> {
-    let words = Words::of(&in_path(stage)?).ok_or(Outcome::UnknownPath)?;
+    let words = Words::of(&stage).ok_or(Outcome::UnknownPath)?;
     let filled = form(&face.bytes(body).await?);
     let session = filled.get("session").and_then(Value::as_str).unwrap_or_default();
     let address = face.address(&request);

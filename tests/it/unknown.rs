@@ -26,6 +26,20 @@ async fn a_path_that_is_not_served_is_404() {
 }
 
 #[tokio::test]
+async fn a_name_in_a_path_that_is_no_text_is_400() {
+    let town = Town::new().await;
+    let alice = town.alice().await;
+
+    for path in [
+        "/_matrix/client/v3/devices/%ff",
+        "/_matrix/client/v3/auth/%ff/fallback/web",
+        "/_matrix/static/client/login/%ff",
+    ] {
+        alice.get(path).await.is(400, "M_UNRECOGNIZED");
+    }
+}
+
+#[tokio::test]
 async fn a_method_that_a_path_is_not_served_for_is_405() {
     let town = Town::new().await;
     let alice = town.alice().await;
