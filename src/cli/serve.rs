@@ -249,7 +249,7 @@ Log in:
 
 Ask who you are:
   TOKEN=$(echo "$LOGIN" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-  curl -H "Authorization: Bearer $TOKEN" http://{listen}/_matrix/client/v3/account/whoami
+  curl -s -H "Authorization: Bearer $TOKEN" http://{listen}/_matrix/client/v3/account/whoami
 "#
     ))
 }

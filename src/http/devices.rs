@@ -1,18 +1,17 @@
 //! A user's own devices.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Face;
 use super::answer::Outcome;
 use super::bearer::{Segment, text};
-use super::interactive::prove;
+use super::interactive::{prove, proved};
 use super::register::nothing;
 use crate::service::Caller;
 use crate::store::Device;
@@ -61,10 +60,10 @@ pub(super) async fn delete(
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {
-    let caller = face.member(&request)?;
-    let body = face.object_or_nothing(body).await?;
-    let (operation, address) = (format!("delete_device {device_id}"), face.address(&request));
-    delete_all(&face, &caller, &operation, address, &[&device_id], &body).await
+    let operation = format!("delete_device {device_id}");
+    let (caller, passed) = proved(&face, &request, body, &operation).await?;
+    face.service.delete_devices(&caller, &[&device_id], &passed).await?;
+    Ok(nothing())
 }
 
 /// Deletes several devices, once their user has proved who it is.
@@ -82,25 +81,14 @@ pub(super) async fn delete_many(
     if devices.len() > AT_ONCE {
         return Err(Outcome::BadJson("`devices` may have 1000 ids at most"));
     }
-    let (operation, address) = (format!("delete_devices {devices:?}"), face.address(&request));
-    delete_all(&face, &caller, &operation, address, &devices, &body).await
+    let operation = format!("delete_devices {devices:?}");
+    let passed = prove(&face, &request, &operation, &caller, &body).await?;
+    face.service.delete_devices(&caller, &devices, &passed).await?;
+    Ok(nothing())
 }
 
 /// The most devices that are deleted at once: each is a fact that every node keeps.
 const AT_ONCE: usize = 1000;
-
-async fn delete_all(
-    face: &Face,
-    caller: &Caller,
-    operation: &str,
-    address: Option<IpAddr>,
-    devices: &[&str],
-    body: &Map<String, Value>,
-) -> Result<Json<Value>, Outcome> {
-    let passed = prove(face, operation, caller, address, body).await?;
-    face.service.delete_devices(caller, devices, &passed).await?;
-    Ok(nothing())
-}
 
 fn rendered(device: &Device) -> Value {
     let mut rendered = json!({ "device_id": device.device_id });

@@ -1,7 +1,6 @@
 //! Operations on one's own account that ask for a proof: password, end of the account, a login
 //! token for another device.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -32,7 +31,7 @@ pub(super) async fn password(
     if let Some(password) = password {
         face.service.check_password(password)?;
     }
-    let passed = prove(&face, "password", &caller, face.address(&request), &body).await?;
+    let passed = prove(&face, &request, "password", &caller, &body).await?;
     let password = password.ok_or(Outcome::BadJson("`new_password` is missing"))?;
     face.service.change_password(&caller, password, others, &passed).await?;
     Ok(nothing())
@@ -44,9 +43,7 @@ pub(super) async fn deactivate(
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {
-    let caller = face.member(&request)?;
-    let body = face.object_or_nothing(body).await?;
-    let passed = prove(&face, "deactivate", &caller, face.address(&request), &body).await?;
+    let (caller, passed) = proved(&face, &request, body, "deactivate").await?;
     face.service.deactivate(&caller, &passed).await?;
     // No address was ever bound here, so none is left bound.
     Ok(Json(json!({ "id_server_unbind_result": "success" })))
@@ -58,19 +55,30 @@ pub(super) async fn login_token(
     request: Parts,
     body: Body,
 ) -> Result<Json<Value>, Outcome> {
-    let caller = face.member(&request)?;
-    let body = face.object_or_nothing(body).await?;
-    let passed = prove(&face, "login_token", &caller, face.address(&request), &body).await?;
+    let (caller, passed) = proved(&face, &request, body, "login_token").await?;
     let (token, expires_in_ms) = face.service.login_token(&caller, &passed).await?;
     Ok(Json(json!({ "login_token": token.reveal(), "expires_in_ms": expires_in_ms })))
+}
+
+/// The member who asks for an operation about which the body says nothing but the proof.
+pub(super) async fn proved(
+    face: &Face,
+    request: &Parts,
+    body: Body,
+    operation: &str,
+) -> Result<(Caller, Passed), Outcome> {
+    let caller = face.member(request)?;
+    let body = face.object_or_nothing(body).await?;
+    let passed = prove(face, request, operation, &caller, &body).await?;
+    Ok((caller, passed))
 }
 
 /// Asks for a proof that the caller is its user, or takes the one in the body.
 pub(super) async fn prove(
     face: &Face,
+    request: &Parts,
     operation: &str,
     caller: &Caller,
-    address: Option<IpAddr>,
     body: &Map<String, Value>,
 ) -> Result<Passed, Outcome> {
     let asked = Asked {
@@ -78,7 +86,7 @@ pub(super) async fn prove(
         caller: Some(caller),
         auth: object_in(body, "auth")?,
         flows: &[Stage::Password, Stage::LoginToken],
-        address,
+        address: face.address(request),
         remember: Map::new(),
     };
     Ok(face.service.interact(asked).await?)
