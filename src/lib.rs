@@ -32,6 +32,8 @@ pub mod ident;
 pub mod keyfile;
 pub mod keyring;
 pub mod occasion;
+#[cfg(feature = "server")]
+pub mod random;
 pub mod revocations;
 #[cfg(feature = "server")]
 pub mod service;

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::outcome::{instant, table};
 use super::{Done, Place, Trouble, block_on, say};
 use crate::config::parse_duration;
+use crate::random::random;
 use crate::store::{RegistrationToken, Store};
 use crate::time::{Clock, SystemClock};
 
@@ -62,7 +63,7 @@ impl New {
         let life = self.expires.as_deref().map(parse_duration).transpose()?;
         let token = match self.token {
             Some(token) => token,
-            None => random()?,
+            None => letters()?,
         };
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
         if !(1..=64).contains(&token.len()) || !token.bytes().all(allowed) {
@@ -111,9 +112,6 @@ async fn list(place: Place) -> Done {
 }
 
 /// Sixteen letters: 75 random bits.
-fn random() -> Result<String, Trouble> {
-    let mut bytes = [0; 16];
-    let filled = getrandom::fill(&mut bytes);
-    filled.map_err(|_| Trouble::new("the operating system gives no randomness"))?;
-    Ok(bytes.iter().map(|byte| char::from(b'a' + byte % 26)).collect())
+fn letters() -> Result<String, Trouble> {
+    Ok(random::<16>()?.iter().map(|byte| char::from(b'a' + byte % 26)).collect())
 }

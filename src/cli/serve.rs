@@ -16,6 +16,7 @@ use super::{Done, Place, Trouble, passwords, say};
 use crate::config::{Config, LogFormat};
 use crate::http::{self, Face};
 use crate::keyfile;
+use crate::random::random;
 use crate::service::{Following, KeyCare, Limits, Policy, Service, make_key};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
@@ -221,10 +222,7 @@ fn logs(config: &Config) -> Result<(), Trouble> {
 
 /// A name for this process, drawn anew at each start.
 fn node_name() -> Result<String, Trouble> {
-    let mut bytes = [0; 8];
-    let filled = getrandom::fill(&mut bytes);
-    filled.map_err(|_| Trouble::new("the operating system gives no randomness"))?;
-    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+    Ok(format!("{:016x}", u64::from_be_bytes(random()?)))
 }
 
 /// What a newcomer reads on the very first run: everything needed to log in, to be pasted.

@@ -14,6 +14,7 @@ use super::{Done, Place, Trouble, block_on, keys, say, service};
 use crate::config::{Config, parse_duration};
 use crate::ident::{DeviceId, UserId};
 use crate::keyfile;
+use crate::random::random;
 use crate::service::Ended;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -188,13 +189,6 @@ impl Mint {
 /// How far the session of a token minted offline is dated back, in milliseconds: no tick of a store
 /// was taken for it, and an ending that this clock does not know of yet must still lie behind it.
 const BACK_DATED: u64 = 60_000;
-
-fn random() -> Result<[u8; 10], Trouble> {
-    let mut bytes = [0; 10];
-    let filled = getrandom::fill(&mut bytes);
-    filled.map_err(|_| Trouble::new("the operating system gives no randomness"))?;
-    Ok(bytes)
-}
 
 impl Attenuate {
     fn run(self) -> Done {

@@ -238,7 +238,7 @@ fn failed(failure: &Failure) -> Answer {
             5000,
         ),
         Failure::Busy => Answer::unavailable("Too many logins at once, try again", 2000),
-        Failure::Randomness | Failure::Sealing | Failure::Mint(_) => {
+        Failure::Randomness(_) | Failure::Sealing | Failure::Mint(_) => {
             Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "Internal error")
         }
     }

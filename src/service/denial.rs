@@ -3,6 +3,7 @@
 //! What a client hears of it is decided by the map of answers; this file refuses to know HTTP.
 
 use super::Challenge;
+use crate::random::NoRandomness;
 use crate::store::StoreError;
 use crate::token::{MintError, Refusal};
 
@@ -144,8 +145,8 @@ pub enum Failure {
     #[error("too many passwords are waiting to be checked")]
     Busy,
     /// The operating system has no randomness.
-    #[error("the operating system gives no randomness")]
-    Randomness,
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// An interactive session could not be sealed.
     #[error("an interactive session could not be sealed")]
     Sealing,
@@ -162,6 +163,12 @@ impl From<StoreError> for Failure {
 
 impl From<StoreError> for Denial {
     fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<NoRandomness> for Denial {
+    fn from(error: NoRandomness) -> Self {
         Self::Failed(error.into())
     }
 }

@@ -50,6 +50,7 @@ use uses::Uses;
 use crate::config::Registration;
 use crate::ident::ServerName;
 use crate::keyring::Keyring;
+use crate::random::random;
 use crate::revocations::Revocations;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
@@ -178,11 +179,4 @@ impl Service {
     fn store(&self) -> Result<&Store, Failure> {
         self.store.as_ref().ok_or(Failure::NoStore)
     }
-}
-
-/// Bytes from the operating system's source of randomness.
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| Failure::Randomness)?;
-    Ok(bytes)
 }

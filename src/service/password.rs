@@ -12,6 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::{Failure, random};
+use crate::random::NoRandomness;
 
 /// How many passwords may wait for each one that is being hashed; more are turned away.
 const QUEUE: usize = 64;
@@ -47,7 +48,7 @@ impl Passwords {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None);
         let params = params.unwrap_or_default();
         let at_once = at_once.max(1);
-        let nobody = hash(&params, &random::<16>()?).ok_or(Failure::Randomness)?;
+        let nobody = hash(&params, &random::<16>()?).ok_or(NoRandomness)?;
         Ok(Self {
             params,
             running: Arc::new(Semaphore::new(at_once)),
@@ -64,7 +65,7 @@ impl Passwords {
     pub async fn hash(&self, password: &str) -> Result<String, Failure> {
         let (params, password) = (self.params.clone(), normal(password));
         let hashed = self.run(move || hash(&params, password.as_bytes())).await?;
-        hashed.ok_or(Failure::Randomness)
+        Ok(hashed.ok_or(NoRandomness)?)
     }
 
     /// Whether a password fits a hash; without a hash the work is the same and the answer no.

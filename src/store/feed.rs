@@ -6,7 +6,8 @@
 
 use super::engine::{Arg, Row, Tx};
 use super::users::{instant, number};
-use super::{Store, StoreError, random};
+use super::{Store, StoreError};
+use crate::random::random;
 use crate::revocations::{Fact, KeyState, Revocations, Standing};
 use crate::time::Timestamp;
 use crate::token::{Account, AccountState, KeyId, SessionId};

@@ -30,6 +30,7 @@ pub use users::User;
 
 use crate::ident::ServerName;
 use crate::keyfile::StoreId;
+use crate::random::{NoRandomness, random};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +85,8 @@ pub enum StoreError {
     #[error("a row of {0} cannot be read")]
     Damaged(&'static str),
     /// The operating system has no randomness.
-    #[error("the operating system gives no randomness")]
-    Randomness,
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
 }
 
 /// The database.
@@ -177,10 +178,3 @@ impl Store {
 
 /// The database's file in the data folder.
 const FILE: &str = "amaretti.sqlite";
-
-/// Bytes from the operating system's source of randomness.
-fn random<const N: usize>() -> Result<[u8; N], StoreError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| StoreError::Randomness)?;
-    Ok(bytes)
-}

@@ -1,6 +1,7 @@
 //! The map of answers, row by row: a new outcome does not compile here until its row is written.
 
 use amaretti::http::{Answer, Outcome};
+use amaretti::random::NoRandomness;
 use amaretti::service::{Declined, Denial, Failure, LoginTokenFault, RefreshFault};
 use amaretti::store::StoreError;
 use amaretti::token::{CaveatAt, EndedBy, KeyId, Kind, Malformed, MintError, Refusal};
@@ -135,7 +136,7 @@ rows! { failures of Failure:
     Failure::NoStore = Failure::NoStore => (503, "M_UNKNOWN", None, Some(5000));
     Failure::NoFeed = Failure::NoFeed => (503, "M_UNKNOWN", None, Some(5000));
     Failure::Busy = Failure::Busy => (503, "M_UNKNOWN", None, Some(2000));
-    Failure::Randomness = Failure::Randomness => (500, "M_UNKNOWN", None, None);
+    Failure::Randomness(_) = NoRandomness.into() => (500, "M_UNKNOWN", None, None);
     Failure::Sealing = Failure::Sealing => (500, "M_UNKNOWN", None, None);
     Failure::Mint(_) = MintError::TooLong.into() => (500, "M_UNKNOWN", None, None);
 }
