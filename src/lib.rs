@@ -8,7 +8,7 @@
 //! | 0 | [`ident`], [`time`] | names and instants |
 //! | 1 | [`token`] | how a token is written, signed and judged |
 //! | 2 | [`keyring`], [`revocations`], [`occasion`] | keys, facts, and what a request does |
-//! | 3 | `store`, `keyfile`, `config` | rows, key files, settings |
+//! | 3 | `store`, `keyfile`, `config`, `secret` | rows, key files, settings, shared secrets |
 //! | 4 | `service` | who may come in, what ends, which key mints |
 //! | 5 | `http` | requests and answers |
 //! | 6 | `cli` | the command line |
@@ -35,6 +35,8 @@ pub mod occasion;
 #[cfg(feature = "server")]
 pub mod random;
 pub mod revocations;
+#[cfg(feature = "server")]
+pub mod secret;
 #[cfg(feature = "server")]
 pub mod service;
 #[cfg(feature = "server")]

@@ -86,6 +86,11 @@ impl Answer {
         Self { retry_after_ms: Some(retry_after_ms), ..answer }
     }
 
+    /// What is answered where the rest is up to somebody else who cannot be asked now.
+    pub(super) fn undecided() -> Self {
+        Self::unavailable("This cannot be decided now", 2000)
+    }
+
     /// The answer of the client-server API.
     #[must_use]
     pub fn to_client(outcome: &Outcome) -> Self {

@@ -8,6 +8,7 @@ mod bearer;
 mod devices;
 mod health;
 mod interactive;
+mod introspect;
 mod layers;
 mod listen;
 mod login;
@@ -27,6 +28,7 @@ pub(crate) use health::NO_FEED;
 pub use listen::serve;
 
 use crate::config::Networks;
+use crate::secret::Secret;
 use crate::service::Service;
 
 /// What the handlers of one process share.
@@ -39,6 +41,8 @@ pub struct Face {
     pub token_refresh: bool,
     /// Where clients reach this server, for those that ask.
     pub public_url: Option<String>,
+    /// What the homeserver proves itself by, where one is linked.
+    pub homeserver: Option<Arc<Secret>>,
     /// Whose word is taken for where a request comes from.
     pub trusted_proxies: Networks,
     /// The largest body, in bytes.
@@ -109,7 +113,11 @@ pub fn internal(face: Arc<Face>) -> Router {
     let router = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/health/issue", get(health::issue));
+        .route("/health/issue", get(health::issue))
+        // The homeserver behind.
+        .route("/oauth2/introspect", post(introspect::one))
+        .route("/_amaretti/introspect", post(introspect::many))
+        .route("/.well-known/openid-configuration", get(introspect::discovery));
     framed(router, &face, false)
 }
 
