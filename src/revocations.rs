@@ -8,6 +8,7 @@
 //! A session is judged by its beginning, a number drawn from the user's own tick when it began; no
 //! clock is compared anywhere here.
 
+use core::cmp::Ordering;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use papaya::{HashMap, Operation};
@@ -116,8 +117,11 @@ pub struct Revocations {
 struct Record {
     /// A session that began at or after this is hit by nothing below.
     clear_from: Timestamp,
+    /// The latest ending of all sessions, and the one it spares.
     from: Timestamp,
     exempt: Option<SessionId>,
+    /// The latest ending that does not spare `exempt`.
+    unspared_from: Timestamp,
     devices: Vec<(Box<str>, Timestamp)>,
     sessions: Vec<SessionId>,
     standing: Standing,
@@ -139,12 +143,10 @@ impl Revocations {
             | Fact::Account { user, .. } => user,
         };
         self.users.pin().compute(user.clone(), |entry| {
-            let mut record = entry.map(|(_, record)| record.clone()).unwrap_or_default();
+            let known = entry.map(|(_, record)| record.clone()).unwrap_or_default();
+            let mut record = known.clone();
             record.merge(fact);
-            match entry {
-                Some((_, known)) if *known == record => Operation::Abort(()),
-                _ => Operation::Insert(record),
-            }
+            if record == known { Operation::Abort(()) } else { Operation::Insert(record) }
         });
     }
 
@@ -158,6 +160,18 @@ impl Revocations {
     #[must_use]
     pub fn user_from(&self, user: UserId<'_>) -> Timestamp {
         self.users.pin().get(user.as_str()).map(|record| record.from).unwrap_or_default()
+    }
+
+    /// Calls `act` with facts from which this memory can be built again, in any order. What others
+    /// append meanwhile may be among them or not; keys are none of this memory's business.
+    pub fn each(&self, mut act: impl FnMut(Fact)) {
+        let from = Timestamp::from_millis(self.server_from.load(Relaxed));
+        if from > Timestamp::ZERO {
+            act(Fact::Server { from });
+        }
+        for (user, record) in &self.users.pin() {
+            record.each(user, &mut act);
+        }
     }
 
     /// How many users something is known of.
@@ -195,7 +209,8 @@ impl Record {
         if beginning >= self.clear_from {
             return Ok(account);
         }
-        if beginning < self.from && self.exempt != Some(session) {
+        let spared = self.exempt == Some(session);
+        if beginning < if spared { self.unspared_from } else { self.from } {
             return Err(EndedBy::User);
         }
         if device.is_some_and(|device| beginning < self.device_from(device.as_str())) {
@@ -215,12 +230,7 @@ impl Record {
     fn merge(&mut self, fact: &Fact) {
         match fact {
             Fact::User { from, exempt, .. } => {
-                if *from > self.from {
-                    (self.from, self.exempt) = (*from, *exempt);
-                } else if *from == self.from && *exempt != self.exempt {
-                    // A store that lost a tick gave it twice: none is spared but by both.
-                    self.exempt = None;
-                }
+                self.end_all(*from, *exempt);
                 self.clear_from = self.clear_from.max(*from);
             }
             Fact::Device { device, from, .. } => {
@@ -241,14 +251,54 @@ impl Record {
                 self.clear_from = self.clear_from.max(session.beginning().plus(1));
             }
             Fact::Account { at, standing, .. } => {
+                let known = (self.standing == Standing::Deactivated, self.standing_at);
+                let said = (*standing == Standing::Deactivated, *at);
                 // Deactivation is for ever, whatever arrives behind it.
-                let ended = self.standing == Standing::Deactivated;
-                let later = (*at, standing.weight()) > (self.standing_at, self.standing.weight());
-                if *standing == Standing::Deactivated || (later && !ended) {
-                    (self.standing, self.standing_at) = (*standing, *at.max(&self.standing_at));
+                if (said, standing.weight()) > (known, self.standing.weight()) {
+                    (self.standing, self.standing_at) = (*standing, *at);
                 }
             }
             Fact::Server { .. } | Fact::Key { .. } => {}
+        }
+    }
+
+    /// An ending spares a session from itself alone: what an older ending hit stays ended, and the
+    /// older may be heard of later.
+    fn end_all(&mut self, from: Timestamp, exempt: Option<SessionId>) {
+        let same = exempt == self.exempt;
+        match from.cmp(&self.from) {
+            Ordering::Greater => {
+                if !same {
+                    self.unspared_from = self.from;
+                }
+                (self.from, self.exempt) = (from, exempt);
+            }
+            // A store that lost a tick gave it twice: none is spared but by both.
+            Ordering::Equal if !same => self.exempt = None,
+            Ordering::Less if !same => self.unspared_from = self.unspared_from.max(from),
+            Ordering::Equal | Ordering::Less => {}
+        }
+        if self.exempt.is_none() {
+            self.unspared_from = self.from;
+        }
+    }
+
+    fn each(&self, user: &str, act: &mut impl FnMut(Fact)) {
+        let user = || Box::from(user);
+        if self.unspared_from > Timestamp::ZERO && self.exempt.is_some() {
+            act(Fact::User { user: user(), from: self.unspared_from, exempt: None });
+        }
+        if self.from > Timestamp::ZERO {
+            act(Fact::User { user: user(), from: self.from, exempt: self.exempt });
+        }
+        for (device, from) in &self.devices {
+            act(Fact::Device { user: user(), device: device.clone(), from: *from });
+        }
+        for session in &self.sessions {
+            act(Fact::Session { user: user(), session: *session });
+        }
+        if (self.standing, self.standing_at) != Default::default() {
+            act(Fact::Account { user: user(), at: self.standing_at, standing: self.standing });
         }
     }
 }
@@ -295,6 +345,19 @@ mod tests {
         assert_eq!(ended(&facts, "D", 29), Some(EndedBy::User));
         assert_eq!(ended(&facts, "D", 5), None);
         assert_eq!(ended(&facts, "D", 30), None);
+    }
+
+    #[test]
+    fn an_ending_spares_a_session_from_itself_alone() {
+        let ending = |from, exempt| Fact::User { user: ALICE.into(), from: at(from), exempt };
+        let all = [ending(10, None), ending(20, Some(session(5))), ending(30, Some(session(25)))];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let facts = Revocations::default();
+            order.iter().for_each(|fact| facts.append(&all[*fact]));
+
+            assert_eq!(ended(&facts, "D", 5), Some(EndedBy::User), "{order:?}");
+            assert_eq!(ended(&facts, "D", 25), None, "{order:?}");
+        }
     }
 
     #[test]
