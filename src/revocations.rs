@@ -13,6 +13,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use papaya::{HashMap, Operation};
 
 use crate::ident::{DeviceId, UserId};
+use crate::imports::Imported;
 use crate::time::Timestamp;
 use crate::token::{Account, AccountState, EndedBy, Facts, KeyId, SessionId};
 
@@ -58,6 +59,8 @@ pub enum Fact {
         /// How it stands.
         standing: Standing,
     },
+    /// A token of another issuer stands for a session from now on.
+    Imported(Box<Imported>),
     /// What has become of a key. Rings are built from these; sessions are not judged by them.
     Key {
         /// Which.
@@ -132,7 +135,7 @@ impl Revocations {
                 self.server_from.fetch_max(from.millis(), Relaxed);
                 return;
             }
-            Fact::Key { .. } => return,
+            Fact::Key { .. } | Fact::Imported(_) => return,
             Fact::User { user, .. }
             | Fact::Device { user, .. }
             | Fact::Session { user, .. }
@@ -248,7 +251,7 @@ impl Record {
                     (self.standing, self.standing_at) = (*standing, *at.max(&self.standing_at));
                 }
             }
-            Fact::Server { .. } | Fact::Key { .. } => {}
+            Fact::Server { .. } | Fact::Key { .. } | Fact::Imported(_) => {}
         }
     }
 }
