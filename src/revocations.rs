@@ -14,6 +14,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use papaya::{HashMap, Operation};
 
 use crate::ident::{DeviceId, UserId};
+use crate::imports::Imported;
 use crate::time::Timestamp;
 use crate::token::{Account, AccountState, EndedBy, Facts, KeyId, SessionId};
 
@@ -59,6 +60,8 @@ pub enum Fact {
         /// How it stands.
         standing: Standing,
     },
+    /// A token of another issuer stands for a session from now on.
+    Imported(Box<Imported>),
     /// What has become of a key. Rings are built from these; sessions are not judged by them.
     Key {
         /// Which.
@@ -136,7 +139,7 @@ impl Revocations {
                 self.server_from.fetch_max(from.millis(), Relaxed);
                 return;
             }
-            Fact::Key { .. } => return,
+            Fact::Key { .. } | Fact::Imported(_) => return,
             Fact::User { user, .. }
             | Fact::Device { user, .. }
             | Fact::Session { user, .. }
@@ -258,7 +261,7 @@ impl Record {
                     (self.standing, self.standing_at) = (*standing, *at);
                 }
             }
-            Fact::Server { .. } | Fact::Key { .. } => {}
+            Fact::Server { .. } | Fact::Key { .. } | Fact::Imported(_) => {}
         }
     }
 
