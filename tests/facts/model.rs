@@ -125,7 +125,7 @@ fn hits(fact: &Fact, user: &str, device: Option<&str>, session: SessionId) -> Op
         Fact::Session { user: whose, session: which } => {
             (**whose == *user && *which == session).then_some(EndedBy::Session)
         }
-        Fact::Account { .. } | Fact::Key { .. } => None,
+        Fact::Account { .. } | Fact::Imported(_) | Fact::Key { .. } => None,
     }
 }
 
