@@ -89,48 +89,52 @@ fn many_users_are_told_apart() {
     assert_eq!(told(&known).len(), users.len());
 }
 
+/// Ends this device of everybody at one tick after the other. Users nobody asks for make the set
+/// grow under those who are asked for.
+fn append_all(known: &Revocations, device: &str) {
+    for tick in 1..=LAST_TICK {
+        let from = Timestamp::from_millis(tick);
+        let stranger = format!("@stranger-{device}-{tick}:hs").into();
+        known.append(&Fact::User { user: stranger, from, exempt: None });
+        for user in USERS {
+            known.append(&Fact::Device { user: user.into(), device: device.into(), from });
+        }
+    }
+}
+
+/// Follows one user's devices until all has been heard: what has ended never comes back.
+fn watch(known: &Revocations, user: &str, is_over: impl Fn() -> bool) {
+    let mut ended_to = [0; DEVICES.len()];
+    while !is_over() {
+        for (device, ended_to) in DEVICES.into_iter().zip(&mut ended_to) {
+            let ended = |tick| model::ended(known, user, Some(device), tick, 0).is_some();
+            while ended(*ended_to) {
+                *ended_to += 1;
+            }
+            assert!(*ended_to == 0 || ended(*ended_to - 1), "{user} {device} came back");
+        }
+    }
+}
+
+const LAST_TICK: u64 = 3000;
+
 #[test]
 fn while_others_append_a_session_that_has_ended_stays_ended() {
-    const TICKS: u64 = 3000;
     let (known, heard) = (&Revocations::default(), &AtomicUsize::new(0));
     thread::scope(|scope| {
-        for (writer, device) in DEVICES.into_iter().enumerate() {
+        for device in DEVICES {
             scope.spawn(move || {
-                for tick in 1..=TICKS {
-                    let from = Timestamp::from_millis(tick);
-                    // A user nobody asks for makes the set grow under those who are asked for.
-                    let stranger = format!("@stranger{writer}-{tick}:hs").into();
-                    known.append(&Fact::User { user: stranger, from, exempt: None });
-                    for user in USERS {
-                        let (user, device) = (user.into(), device.into());
-                        known.append(&Fact::Device { user, device, from });
-                    }
-                }
+                append_all(known, device);
                 heard.fetch_add(1, Relaxed);
             });
         }
         for user in USERS {
-            scope.spawn(move || {
-                let mut dead = [0; DEVICES.len()];
-                while heard.load(Relaxed) < DEVICES.len() {
-                    for (device, dead) in DEVICES.into_iter().zip(&mut dead) {
-                        while model::ended(known, user, Some(device), *dead, 0).is_some() {
-                            *dead += 1;
-                        }
-                        let before = dead.saturating_sub(1);
-                        let ended = model::ended(known, user, Some(device), before, 0);
-                        assert!(
-                            *dead == 0 || ended.is_some(),
-                            "{user} {device} {before} came back"
-                        );
-                    }
-                }
-            });
+            scope.spawn(move || watch(known, user, || heard.load(Relaxed) == DEVICES.len()));
         }
     });
     for (user, device) in USERS.into_iter().zip(DEVICES) {
         let ended = |tick| model::ended(known, user, Some(device), tick, 0);
-        assert_eq!((ended(TICKS - 1), ended(TICKS)), (Some(EndedBy::Device), None));
+        assert_eq!((ended(LAST_TICK - 1), ended(LAST_TICK)), (Some(EndedBy::Device), None));
     }
-    assert_eq!(known.users(), USERS.len() + DEVICES.len() * TICKS as usize);
+    assert_eq!(known.users(), USERS.len() + DEVICES.len() * LAST_TICK as usize);
 }
