@@ -8,127 +8,25 @@
 //! A session is judged by its beginning, a number drawn from the user's own tick when it began; no
 //! clock is compared anywhere here.
 
-use core::cmp::Ordering;
+mod fact;
+mod record;
+
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use papaya::{HashMap, Operation};
 
 use crate::ident::{DeviceId, UserId};
-use crate::imports::Imported;
 use crate::time::Timestamp;
-use crate::token::{Account, AccountState, EndedBy, Facts, KeyId, SessionId};
+use crate::token::{Account, EndedBy, Facts, SessionId};
+use record::Record;
 
-/// Something that has happened and that every node judges by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// Sessions of a user that began before `from` are ended, all but one.
-    User {
-        /// Whose.
-        user: Box<str>,
-        /// The tick of the ending.
-        from: Timestamp,
-        /// The session that lives on: the caller's, at a password change.
-        exempt: Option<SessionId>,
-    },
-    /// Sessions of one device that began before `from` are ended.
-    Device {
-        /// Whose.
-        user: Box<str>,
-        /// On which device.
-        device: Box<str>,
-        /// The tick of the ending.
-        from: Timestamp,
-    },
-    /// One session is ended.
-    Session {
-        /// Whose.
-        user: Box<str>,
-        /// Which.
-        session: SessionId,
-    },
-    /// Every session that began before `from` is ended.
-    Server {
-        /// The first beginning that lives on.
-        from: Timestamp,
-    },
-    /// How an account stands since `at`.
-    Account {
-        /// Whose.
-        user: Box<str>,
-        /// The tick of the change; the greatest one counts.
-        at: Timestamp,
-        /// How it stands.
-        standing: Standing,
-    },
-    /// A token of another issuer stands for a session from now on.
-    Imported(Box<Imported>),
-    /// What has become of a key. Rings are built from these; sessions are not judged by them.
-    Key {
-        /// Which.
-        id: KeyId,
-        /// Its present state.
-        state: KeyState,
-    },
-}
-
-/// What has become of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyState {
-    /// Some node holds it.
-    Announced,
-    /// It is never used again.
-    Retired,
-}
-
-/// How an account stands, the end of it included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It may be used as far as this says.
-    Open(Account),
-    /// It is deactivated: every session of it is ended, for ever.
-    Deactivated,
-}
-
-impl Standing {
-    /// Which of two counts that bear the same tick, as they may where a store lost one: the one
-    /// that allows less.
-    fn weight(self) -> (u8, bool) {
-        match self {
-            Self::Open(Account { state: AccountState::Active, admin }) => (0, !admin),
-            Self::Open(Account { state: AccountState::Suspended, admin }) => (1, !admin),
-            Self::Open(Account { state: AccountState::Locked, admin }) => (2, !admin),
-            Self::Deactivated => (3, true),
-        }
-    }
-}
-
-impl Default for Standing {
-    fn default() -> Self {
-        Self::Open(Account { state: AccountState::Active, admin: false })
-    }
-}
+pub use fact::{Fact, KeyState, Standing};
 
 /// All facts that one node knows.
 #[derive(Default)]
 pub struct Revocations {
     users: HashMap<Box<str>, Record>,
     server_from: AtomicU64,
-}
-
-/// What is known of one user. Lists are sorted.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-struct Record {
-    /// A session that began at or after this is hit by nothing below.
-    clear_from: Timestamp,
-    /// The latest ending of all sessions, and the one it spares.
-    from: Timestamp,
-    exempt: Option<SessionId>,
-    /// The latest ending that does not spare `exempt`.
-    unspared_from: Timestamp,
-    devices: Vec<(Box<str>, Timestamp)>,
-    sessions: Vec<SessionId>,
-    standing: Standing,
-    standing_at: Timestamp,
 }
 
 impl Revocations {
@@ -200,115 +98,10 @@ impl Facts for Revocations {
     }
 }
 
-impl Record {
-    #[inline]
-    fn standing(
-        &self,
-        device: Option<DeviceId<'_>>,
-        session: SessionId,
-    ) -> Result<Account, EndedBy> {
-        let Standing::Open(account) = self.standing else { return Err(EndedBy::Deactivated) };
-        let beginning = session.beginning();
-        if beginning >= self.clear_from {
-            return Ok(account);
-        }
-        let spared = self.exempt == Some(session);
-        if beginning < if spared { self.unspared_from } else { self.from } {
-            return Err(EndedBy::User);
-        }
-        if device.is_some_and(|device| beginning < self.device_from(device.as_str())) {
-            return Err(EndedBy::Device);
-        }
-        match self.sessions.binary_search(&session) {
-            Ok(_) => Err(EndedBy::Session),
-            Err(_) => Ok(account),
-        }
-    }
-
-    fn device_from(&self, device: &str) -> Timestamp {
-        let at = self.devices.binary_search_by_key(&device, |(id, _)| id);
-        at.ok().and_then(|at| self.devices.get(at)).map_or(Timestamp::ZERO, |(_, from)| *from)
-    }
-
-    fn merge(&mut self, fact: &Fact) {
-        match fact {
-            Fact::User { from, exempt, .. } => {
-                self.end_all(*from, *exempt);
-                self.clear_from = self.clear_from.max(*from);
-            }
-            Fact::Device { device, from, .. } => {
-                match self.devices.binary_search_by_key(&&**device, |(id, _)| id) {
-                    Ok(at) => {
-                        if let Some((_, known)) = self.devices.get_mut(at) {
-                            *known = (*known).max(*from);
-                        }
-                    }
-                    Err(at) => self.devices.insert(at, (device.clone(), *from)),
-                }
-                self.clear_from = self.clear_from.max(*from);
-            }
-            Fact::Session { session, .. } => {
-                if let Err(at) = self.sessions.binary_search(session) {
-                    self.sessions.insert(at, *session);
-                }
-                self.clear_from = self.clear_from.max(session.beginning().plus(1));
-            }
-            Fact::Account { at, standing, .. } => {
-                let known = (self.standing == Standing::Deactivated, self.standing_at);
-                let said = (*standing == Standing::Deactivated, *at);
-                // Deactivation is for ever, whatever arrives behind it.
-                if (said, standing.weight()) > (known, self.standing.weight()) {
-                    (self.standing, self.standing_at) = (*standing, *at);
-                }
-            }
-            Fact::Server { .. } | Fact::Key { .. } | Fact::Imported(_) => {}
-        }
-    }
-
-    /// An ending spares a session from itself alone: what an older ending hit stays ended, and the
-    /// older may be heard of later.
-    fn end_all(&mut self, from: Timestamp, exempt: Option<SessionId>) {
-        let same = exempt == self.exempt;
-        match from.cmp(&self.from) {
-            Ordering::Greater => {
-                if !same {
-                    self.unspared_from = self.from;
-                }
-                (self.from, self.exempt) = (from, exempt);
-            }
-            // A store that lost a tick gave it twice: none is spared but by both.
-            Ordering::Equal if !same => self.exempt = None,
-            Ordering::Less if !same => self.unspared_from = self.unspared_from.max(from),
-            Ordering::Equal | Ordering::Less => {}
-        }
-        if self.exempt.is_none() {
-            self.unspared_from = self.from;
-        }
-    }
-
-    fn each(&self, user: &str, act: &mut impl FnMut(Fact)) {
-        let user = || Box::from(user);
-        if self.unspared_from > Timestamp::ZERO && self.exempt.is_some() {
-            act(Fact::User { user: user(), from: self.unspared_from, exempt: None });
-        }
-        if self.from > Timestamp::ZERO {
-            act(Fact::User { user: user(), from: self.from, exempt: self.exempt });
-        }
-        for (device, from) in &self.devices {
-            act(Fact::Device { user: user(), device: device.clone(), from: *from });
-        }
-        for session in &self.sessions {
-            act(Fact::Session { user: user(), session: *session });
-        }
-        if (self.standing, self.standing_at) != Default::default() {
-            act(Fact::Account { user: user(), at: self.standing_at, standing: self.standing });
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::AccountState;
 
     const ALICE: &str = "@alice:hs";
 
