@@ -141,8 +141,10 @@ impl Service {
 
     /// Takes a committed fact into memory at once; the follower will bring it again.
     pub(super) fn heard(&self, fact: Option<&Fact>) {
-        if let Some(fact) = fact {
-            self.facts.append(fact);
+        match fact {
+            Some(Fact::Imported(token)) => self.imports.learn(token),
+            Some(fact) => self.facts.append(fact),
+            None => {}
         }
     }
 }
