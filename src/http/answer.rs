@@ -35,6 +35,8 @@ pub enum Outcome {
     UnknownPath,
     /// A path that is served, for other methods.
     WrongMethod,
+    /// Whoever asks as the homeserver does not know the secret that it shares with us.
+    NotTheHomeserver,
     /// It took too long.
     TimedOut,
     /// The service has said why not.
@@ -126,6 +128,7 @@ impl Answer {
             Outcome::WrongMethod => {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", "Wrong method")
             }
+            Outcome::NotTheHomeserver => not_the_homeserver(),
             Outcome::TimedOut => Self::unavailable("This took too long, try again", 1000),
             Outcome::Denied(Denial::Refused(refusal)) => refused(*refusal),
             Outcome::Denied(Denial::Declined(declined)) => declined_answer(*declined),
@@ -133,6 +136,11 @@ impl Answer {
             Outcome::Denied(Denial::Failed(failure)) => failed(failure),
         }
     }
+}
+
+fn not_the_homeserver() -> Answer {
+    let error = "This is for the homeserver, by the secret that both share";
+    Answer::new(StatusCode::UNAUTHORIZED, "M_FORBIDDEN", error)
 }
 
 fn refused(refusal: Refusal) -> Answer {

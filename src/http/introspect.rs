@@ -11,8 +11,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -46,9 +46,7 @@ pub(super) async fn one(
     request: Parts,
     body: Body,
 ) -> Result<Response, Outcome> {
-    if let Err(response) = face.is_homeserver(&request) {
-        return response;
-    }
+    face.is_homeserver(&request)?;
     let form = to_bytes(body, FORM).await.map_err(|_| TOO_LARGE)?;
     let form = std::str::from_utf8(&form).map_err(|_| Outcome::BadJson("The form is not UTF-8"))?;
     let token = token(form).ok_or(Outcome::BadJson("`token` is missing in the form"))?;
@@ -74,9 +72,7 @@ pub(super) async fn many(
     request: Parts,
     body: Body,
 ) -> Result<Response, Outcome> {
-    if let Err(response) = face.is_homeserver(&request) {
-        return response;
-    }
+    face.is_homeserver(&request)?;
     let body = to_bytes(body, MANY).await.map_err(|_| TOO_LARGE)?;
     let body = std::str::from_utf8(&body).map_err(|_| Outcome::BadJson("The body is not UTF-8"))?;
     if body.lines().nth(TOKENS).is_some() {
@@ -115,20 +111,13 @@ pub(super) async fn discovery(State(face): State<Arc<Face>>) -> Result<Json<Valu
 const TOO_LARGE: Outcome = Outcome::BadJson("The body is too large");
 
 impl Face {
-    /// Whether it is the homeserver that asks; if not, what it is answered.
-    fn is_homeserver(&self, request: &Parts) -> Result<(), Result<Response, Outcome>> {
-        let Some(secret) = &self.homeserver else { return Err(Err(Outcome::UnknownPath)) };
+    /// Whether it is the homeserver that asks.
+    fn is_homeserver(&self, request: &Parts) -> Result<(), Outcome> {
+        let secret = self.homeserver.as_ref().ok_or(Outcome::UnknownPath)?;
         let given = request.headers.get(header::AUTHORIZATION);
         let given = given.and_then(|value| value.to_str().ok()).and_then(bearer);
-        if given.is_some_and(|given| secret.is(given.as_bytes())) {
-            return Ok(());
-        }
-        let body =
-            json!({ "error": "access_denied", "error_description": "not the shared secret" });
-        let mut response = (StatusCode::UNAUTHORIZED, Json(body)).into_response();
-        let reason = Reason("not the shared secret".to_owned());
-        response.extensions_mut().insert(reason);
-        Err(Ok(response))
+        let known = given.is_some_and(|given| secret.is(given.as_bytes()));
+        if known { Ok(()) } else { Err(Outcome::NotTheHomeserver) }
     }
 }
 
