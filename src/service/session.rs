@@ -143,6 +143,7 @@ impl Service {
     pub(super) fn heard(&self, fact: Option<&Fact>) {
         if let Some(fact) = fact {
             self.facts.append(fact);
+            self.metrics.heard();
         }
     }
 }
