@@ -11,7 +11,8 @@ use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
 use crate::token::{
-    AccountState, Bearer, Facts, Gate, NoFacts, Occasion, Presented, Refusal, Scratch, SessionId,
+    AccountState, Authentic, Bearer, Facts, Gate, NoFacts, Occasion, Presented, Refusal, Scratch,
+    SessionId,
 };
 
 impl Service {
@@ -27,18 +28,21 @@ impl Service {
         scratch: &'s mut Scratch,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
-        let verdict = self.judge(text, scratch, occasion);
+        let verdict = self.verdict(text, scratch, occasion);
         self.metrics.judged(verdict.as_ref().err().map_or(Reason::Admitted, Reason::from));
         verdict
     }
 
     #[inline]
-    fn judge<'s>(
+    fn verdict<'s>(
         &self,
         text: &str,
         scratch: &'s mut Scratch,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
+        if let Some(foreign) = Presented::foreign(text) {
+            return self.admit_imported(text, foreign, scratch, occasion);
+        }
         let authentic = Presented::read(text, scratch)?.authenticate(&**self.ring.load()).map_err(
             |refusal| match refusal {
                 Refusal::KeyNotHeld(_) => Denial::Failed(Failure::KeyNotHeld(refusal)),
@@ -49,12 +53,40 @@ impl Service {
             let bearer = authentic.clear(&NoFacts, occasion)?;
             return self.within_reach(bearer, occasion.now);
         }
+        self.judge(authentic, occasion)
+    }
+
+    #[inline]
+    fn judge<'s>(
+        &self,
+        authentic: Authentic<'s>,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Denial> {
         if self.is_stale() {
             return Err(Failure::Stale.into());
         }
         let bearer = authentic.clear(&self.facts, occasion)?;
         self.uses.saw(&bearer);
         Ok(bearer)
+    }
+
+    /// A text that is none of our tokens may have been taken over from another issuer. One that is
+    /// not known here is refused only by a node that has heard of everything that was.
+    #[cold]
+    fn admit_imported<'s>(
+        &self,
+        text: &str,
+        foreign: Refusal,
+        scratch: &'s mut Scratch,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Denial> {
+        match self.imports.find(text) {
+            Some(token) => self.judge(token.authentic(scratch)?, occasion),
+            None if self.is_stale() && foreign == Refusal::Predecessor => {
+                Err(Failure::Stale.into())
+            }
+            None => Err(foreign.into()),
+        }
     }
 
     /// Without a feed a logout is never heard of; what bounds the harm is how long a token lives.
