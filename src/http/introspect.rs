@@ -18,10 +18,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Face;
-use super::answer::{Answer, Outcome, Reason};
+use super::answer::{Answer, Outcome, Why};
 use super::bearer::{bearer, decoded};
-use super::layers::Admitted;
-use crate::service::{Acting, Denial, Failure, Unfit};
+use super::layers::admitted;
+use crate::service::{Acting, Denial, Failure, Reason, Unfit};
 use crate::token::{Refusal, Scratch};
 
 /// The largest form: Synapse takes headers of 16 KiB, and a form triples what it has to escape.
@@ -53,16 +53,14 @@ pub(super) async fn one(
     let mut answer = Vec::with_capacity(320);
     let mut scratch = Scratch::new();
     let told = face.service.introspect(&token, &mut scratch);
-    let (session, reason) = match &told {
-        Ok(acting) => (Some(Admitted(acting.session.to_string())), None),
-        Err(unfit) => (None, Some(Reason(unfit.to_string()))),
-    };
     let mut response = match write(&told, &mut answer) {
         Told::Verdict => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
         Told::Nothing => Answer::undecided().into_response(),
     };
-    session.map(|session| response.extensions_mut().insert(session));
-    reason.map(|reason| response.extensions_mut().insert(reason));
+    match &told {
+        Ok(acting) => admitted(&request, acting.session),
+        Err(unfit) => drop(response.extensions_mut().insert(why(unfit))),
+    }
     Ok(response)
 }
 
@@ -130,6 +128,15 @@ fn token(form: &str) -> Option<Cow<'_, str>> {
 enum Told {
     Verdict,
     Nothing,
+}
+
+/// What the log says of a token by which nobody acts.
+fn why(unfit: &Unfit) -> Why {
+    let reason = match unfit {
+        Unfit::Denied(denial) => Some(Reason::from(denial)),
+        _ => None,
+    };
+    Why { words: unfit.to_string(), reason }
 }
 
 /// What a homeserver is told of somebody, in the words of RFC 7662.
