@@ -5,6 +5,7 @@
 mod anatomy;
 mod config;
 mod keys;
+mod linked;
 mod outcome;
 mod registration;
 mod serve;
@@ -100,12 +101,15 @@ impl Place {
     }
 }
 
-/// A service over the store alone: it follows nothing and mints nothing, and ends sessions.
+/// A service over the store alone: it follows nothing and mints nothing, and ends sessions. Where a
+/// homeserver is linked, it is told.
 async fn service(config: &Config, store: Store) -> Result<Service, Trouble> {
     let policy = Policy::default();
     let (server, clock) = (config.server_name.clone(), SystemClock::default());
     let passwords = passwords(config)?;
-    Ok(Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock)))
+    let link = linked::link(config, &store, linked::secret(config)?);
+    let service = Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock));
+    Ok(service.linked(link))
 }
 
 fn passwords(config: &Config) -> Result<Passwords, Trouble> {

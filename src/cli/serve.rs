@@ -12,8 +12,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
-use super::{Done, Place, Trouble, passwords, say};
-use crate::config::{Config, Homeserver, HomeserverKind, LogFormat};
+use super::{Done, Place, Trouble, linked, passwords, say};
+use crate::config::{Config, LogFormat};
+use crate::homeserver::Link;
 use crate::http::{self, Face};
 use crate::keyfile;
 use crate::random::random;
@@ -46,6 +47,9 @@ struct Node {
     service: Arc<Service>,
     care: Arc<KeyCare>,
     following: Option<Following>,
+    /// What the homeserver behind proves itself by.
+    secret: Option<Arc<Secret>>,
+    link: Option<Arc<Link>>,
 }
 
 impl Serve {
@@ -76,6 +80,7 @@ impl Serve {
 
 /// A node with a store. On the very first run it makes its key, which the answer tells.
 async fn issuer(config: &Config) -> Result<(Node, bool), Trouble> {
+    let secret = linked::secret(config)?;
     let store = Store::open(&config.data, &config.server_name).await?;
     let clock = Arc::new(SystemClock::default());
     let has_had_key = store.read().await?.has_had_key().await?;
@@ -83,31 +88,20 @@ async fn issuer(config: &Config) -> Result<(Node, bool), Trouble> {
     if first_run {
         make_key(&store, &config.keys, clock.now()).await?;
     }
-    let service = Arc::new(Service::new(
-        config.server_name.clone(),
-        Some(store),
-        passwords(config)?,
-        policy(config),
-        clock,
-    ));
+    let link = linked::link(config, &store, secret.clone());
+    let server = config.server_name.clone();
+    let service = Service::new(server, Some(store), passwords(config)?, policy(config), clock);
+    let service = Arc::new(service.linked(link.clone()));
     let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
     let staleness = config.max_staleness.duration();
     let following = Following::start(service.clone(), care.clone(), staleness).await?;
     care.start(&service).await?;
-    Ok((Node { service, care, following: Some(following) }, first_run))
-}
-
-/// The secret that this node and the homeserver share, where one is linked.
-fn shared_secret(config: &Config) -> Result<Option<Arc<Secret>>, Trouble> {
-    let Homeserver { kind, secret_file, .. } = &config.homeserver;
-    match (kind, secret_file) {
-        (HomeserverKind::Synapse, Some(file)) => Ok(Some(Arc::new(Secret::read(file)?))),
-        _ => Ok(None),
-    }
+    Ok((Node { service, care, following: Some(following), secret, link }, first_run))
 }
 
 /// A node that verifies by its keys alone.
 async fn verifier(config: &Config) -> Result<Node, Trouble> {
+    let secret = linked::secret(config)?;
     let service = Arc::new(Service::new(
         config.server_name.clone(),
         None,
@@ -118,7 +112,7 @@ async fn verifier(config: &Config) -> Result<Node, Trouble> {
     let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
     care.start(&service).await?;
     note(&format!("This node has no feed: {}.", http::NO_FEED));
-    Ok(Node { service, care, following: None })
+    Ok(Node { service, care, following: None, secret, link: None })
 }
 
 fn policy(config: &Config) -> Policy {
@@ -157,13 +151,14 @@ impl Node {
             query_token: config.query_token,
             token_refresh: config.tokenrefresh,
             public_url: config.public_url.clone(),
-            homeserver: shared_secret(config)?,
+            homeserver: self.secret,
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
             latencies: http::Latencies::default(),
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
+        let telling = self.link.map(|link| tokio::spawn(link.run(stopped.clone())));
         let care = tokio::spawn(self.care.clone().run(self.service, stopped.clone()));
         let faces = tokio::spawn(http::serve(public, http::public(face.clone()), stopped.clone()));
         let health = tokio::spawn(http::serve(internal, http::internal(face), stopped));
@@ -174,6 +169,9 @@ impl Node {
             faces.await?;
             health.await?;
             care.await?;
+            if let Some(telling) = telling {
+                telling.await?;
+            }
             match following {
                 Some(following) => Ok::<_, Trouble>(following.await?),
                 None => Ok(()),

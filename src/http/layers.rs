@@ -103,6 +103,18 @@ pub(super) async fn bounded(
     }
 }
 
+/// Has what changes something go on to its end, also when nobody waits for it any more: a client
+/// that hangs up leaves nothing half told.
+pub(super) async fn to_the_end(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Outcome::TimedOut.into_response(),
+    }
+}
+
 /// No such endpoint.
 pub(super) async fn unknown_path() -> Outcome {
     Outcome::UnknownPath

@@ -51,8 +51,11 @@ impl Service {
         let spared = caller.device_id.as_deref();
         tx.delete_other_devices(&caller.user_id, spared).await?;
         tx.delete_renewals(&caller.user_id, None, Some(caller.session)).await?;
+        self.mark(&mut tx, &caller.user_id, None).await?;
         let (user, exempt) = (caller.user_id.as_str().into(), Some(caller.session));
-        self.end(tx, &Fact::User { user, from, exempt }).await
+        self.end(tx, &Fact::User { user, from, exempt }).await?;
+        self.tell(&caller.user_id).await;
+        Ok(())
     }
 
     /// Whether a password may be one.
@@ -75,8 +78,11 @@ impl Service {
         tx.set_password_hash(&caller.user_id, NO_PASSWORD).await?;
         tx.delete_devices(&caller.user_id, None).await?;
         tx.delete_renewals(&caller.user_id, None, None).await?;
+        self.mark(&mut tx, &caller.user_id, None).await?;
         let (user, standing) = (caller.user_id.as_str().into(), Standing::Deactivated);
-        self.end(tx, &Fact::Account { user, at, standing }).await
+        self.end(tx, &Fact::Account { user, at, standing }).await?;
+        self.tell(&caller.user_id).await;
+        Ok(())
     }
 
     /// Changes how an account stands, by an operator's hand; `false` when there is no such user.
@@ -105,10 +111,12 @@ impl Service {
             tx.set_password_hash(user_id, NO_PASSWORD).await?;
             tx.delete_devices(user_id, None).await?;
             tx.delete_renewals(user_id, None, None).await?;
+            self.mark(&mut tx, user_id, None).await?;
         }
         let unchanged = standing == now;
         if !unchanged {
             self.end(tx, &Fact::Account { user: user_id.into(), at, standing }).await?;
+            self.tell(user_id).await;
         }
         Ok(true)
     }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::begin::{Beginning, Chosen, Granted};
+use super::linked::Announced;
 use super::proof::PROOF;
 use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
@@ -127,14 +128,15 @@ impl Service {
         let fits = self.passwords.check(password, known).await?;
         let user_id = user_id.filter(|_| fits).ok_or(Declined::WrongPassword)?;
 
+        let beginning = login.beginning(&user_id, Chosen::freely(login.device_id), &[]);
+        let announced = self.announce(&beginning).await?;
         let mut tx = store.begin().await?;
         if tx.password_hash(&user_id).await?.as_deref() != known {
             // It was changed while we were hashing.
             return Err(Declined::WrongPassword.into());
         }
-        let beginning = login.beginning(&user_id, Chosen::freely(login.device_id), &[]);
-        let (granted, fact) = self.begin(&mut tx, &beginning).await?;
-        tx.commit().await?;
+        let (granted, fact) = self.begin(&mut tx, &beginning, announced.as_ref()).await?;
+        self.commit(tx, announced).await?;
         self.heard(fact.as_ref());
         Ok(granted)
     }
@@ -164,6 +166,11 @@ impl Service {
             expires_at: spent.expires_at,
         };
 
+        let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
+        // Nobody is told of a device for a token that is spent already.
+        let known = store.read().await?.is_claimed(claim.name).await?;
+        let announced =
+            if known { None } else { self.announce(&beginning).await.map_err(nobody)? };
         let mut tx = store.begin().await?;
         spent
             .caller
@@ -171,14 +178,8 @@ impl Service {
             .map_err(refused)?;
         match tx.claim(&claim, self.now()).await? {
             Claimed::Never => Err(wrong(LoginTokenFault::Spent)),
-            Claimed::Before(result) => {
-                let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
-                self.again(&mut tx, &spent, &result, &beginning).await
-            }
-            Claimed::Now => {
-                let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
-                self.spend(tx, &claim, &spent, &beginning).await
-            }
+            Claimed::Before(result) => self.again(&mut tx, &spent, &result, &beginning).await,
+            Claimed::Now => self.spend(tx, &claim, &spent, &beginning, announced).await,
         }
     }
 
@@ -189,14 +190,14 @@ impl Service {
         claim: &Claim<'_>,
         spent: &Spent,
         beginning: &Beginning<'_>,
+        announced: Option<Announced>,
     ) -> Result<Granted, Denial> {
-        let begun = self.begin(&mut tx, beginning).await;
+        let begun = self.begin(&mut tx, beginning, announced.as_ref()).await;
         let (granted, fact) = begun.map_err(|denial| match denial {
-            Denial::Declined(Declined::WrongPassword) => wrong(LoginTokenFault::NoUser),
             Denial::Failed(Failure::Mint(
                 error @ (MintError::TooLong | MintError::TooManyCaveats),
             )) => wrong(LoginTokenFault::TooNarrow(error)),
-            denial => denial,
+            denial => nobody(denial),
         })?;
         let session = granted.session;
         tx.finish_claim(
@@ -208,9 +209,9 @@ impl Service {
         if !claim.proofs.is_empty() {
             self.uses().expect(session, claim.expires_at, self.now());
         }
-        if let Err(error) = tx.commit().await {
+        if let Err(denial) = self.commit(tx, announced).await {
             self.uses().forget(session);
-            return Err(error.into());
+            return Err(denial);
         }
         self.heard(fact.as_ref());
         Ok(granted)
@@ -280,6 +281,14 @@ impl Granted {
 
 pub(super) fn wrong(fault: LoginTokenFault) -> Denial {
     Declined::WrongLoginToken(fault).into()
+}
+
+/// Nobody who could log in, as a login token hears of it.
+fn nobody(denial: Denial) -> Denial {
+    match denial {
+        Denial::Declined(Declined::WrongPassword) => wrong(LoginTokenFault::NoUser),
+        denial => denial,
+    }
 }
 
 fn refused(refusal: Refusal) -> Denial {

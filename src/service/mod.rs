@@ -14,6 +14,7 @@ mod guests;
 mod interactive;
 mod introspect;
 mod keys;
+mod linked;
 mod login;
 mod metrics;
 mod mint;
@@ -54,6 +55,7 @@ use throttle::Throttle;
 use uses::Uses;
 
 use crate::config::Registration;
+use crate::homeserver::Link;
 use crate::ident::ServerName;
 use crate::imports::Imports;
 use crate::keyring::Keyring;
@@ -122,6 +124,8 @@ pub struct Service {
     throttle: Throttle,
     stale: AtomicBool,
     metrics: Metrics,
+    /// The homeserver behind, if there is one.
+    link: Option<Arc<Link>>,
 }
 
 impl Service {
@@ -149,6 +153,7 @@ impl Service {
             throttle,
             stale: AtomicBool::new(false),
             metrics,
+            link: None,
         }
     }
 

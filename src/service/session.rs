@@ -33,12 +33,15 @@ impl Service {
                 let from = self.tick(&mut tx, caller).await?;
                 tx.delete_devices(&caller.user_id, Some(device)).await?;
                 tx.delete_renewals(&caller.user_id, Some(device), None).await?;
+                self.mark(&mut tx, &caller.user_id, Some(device)).await?;
                 let (user, device) = (caller.user_id.as_str().into(), device.as_str().into());
                 Fact::Device { user, device, from }
             }
             None => Fact::Session { user: caller.user_id.as_str().into(), session: caller.session },
         };
-        self.end(tx, &fact).await
+        self.end(tx, &fact).await?;
+        self.tell(&caller.user_id).await;
+        Ok(())
     }
 
     /// Ends every session of the caller's user.
@@ -50,8 +53,11 @@ impl Service {
         let from = self.tick(&mut tx, caller).await?;
         tx.delete_devices(&caller.user_id, None).await?;
         tx.delete_renewals(&caller.user_id, None, None).await?;
+        self.mark(&mut tx, &caller.user_id, None).await?;
         let fact = Fact::User { user: caller.user_id.as_str().into(), from, exempt: None };
-        self.end(tx, &fact).await
+        self.end(tx, &fact).await?;
+        self.tell(&caller.user_id).await;
+        Ok(())
     }
 
     /// Ends every session of a user, by an operator's hand; `None` when there is no such user.
@@ -67,7 +73,9 @@ impl Service {
         let Some(from) = tx.tick(user_id, self.now()).await? else { return Ok(None) };
         let devices = tx.delete_devices(user_id, None).await?;
         tx.delete_renewals(user_id, None, None).await?;
+        self.mark(&mut tx, user_id, None).await?;
         self.end(tx, &Fact::User { user: user_id.into(), from, exempt: None }).await?;
+        self.tell(user_id).await;
         Ok(Some(Ended { user_id: user_id.to_owned(), from, devices }))
     }
 
@@ -98,11 +106,13 @@ impl Service {
         let devices = match &device {
             Some(device) => {
                 tx.delete_renewals(user_id, Some(&device.device_id), None).await?;
+                self.mark(&mut tx, user_id, Some(&device.device_id)).await?;
                 tx.delete_devices(user_id, Some(&device.device_id)).await?
             }
             None => 0,
         };
         self.end(tx, &Fact::Session { user: user_id.into(), session }).await?;
+        self.tell(user_id).await;
         let from = session.beginning().plus(1);
         Ok(Ended { user_id: user_id.to_owned(), from, devices })
     }

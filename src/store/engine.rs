@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Row as _, SqlSafeStr, Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
+use crate::time::Timestamp;
 
 /// One argument of a query.
 #[derive(Clone, Copy)]
@@ -88,10 +89,11 @@ impl Pool {
 }
 
 fn migrator() -> Migrator {
-    const ALL: [(&str, &str); 3] = [
+    const ALL: [(&str, &str); 4] = [
         ("first", include_str!("../../migrations/0001_first.sql")),
         ("refresh", include_str!("../../migrations/0002_refresh.sql")),
         ("accounts", include_str!("../../migrations/0003_accounts.sql")),
+        ("homeserver", include_str!("../../migrations/0004_homeserver.sql")),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let sql = sql.into_sql_str();
@@ -110,6 +112,13 @@ impl Tx {
     /// [`StoreError`] when the store is away; then nothing was done.
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.0.commit().await?)
+    }
+
+    /// The instant by the clock of the database, which is the same for every node.
+    pub(super) async fn clock(&mut self) -> Result<Timestamp, StoreError> {
+        const SQL: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+        let row = self.row(SQL, &[]).await?.ok_or(StoreError::Damaged("clock"))?;
+        Ok(Timestamp::from_millis(u64::try_from(row.int(0)?).unwrap_or_default()))
     }
 
     /// Runs a statement; gives the number of rows it touched.

@@ -9,6 +9,7 @@ mod engine;
 mod feed;
 mod interactive;
 mod nodes;
+mod outbox;
 mod refreshes;
 mod users;
 
@@ -25,6 +26,7 @@ pub use engine::Tx;
 pub use feed::{Cursor, Entry};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
+pub use outbox::Mark;
 pub use refreshes::Renewal;
 pub use users::User;
 

@@ -8,11 +8,10 @@ use axum::http::{Request, header};
 use serde_json::json;
 
 use crate::support::{
-    ALICE, Answer, BOB, Client, LOCKED, MINUTE, Setting, Town, Wanted, append, logged, narrow,
-    session_of,
+    ALICE, Answer, BOB, Client, LOCKED, MINUTE, SECRET, Setting, Town, Wanted, append, logged,
+    narrow, session_of,
 };
 
-const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 const ONE: &str = "/oauth2/introspect";
 const MANY: &str = "/_amaretti/introspect";
 const DISCOVERY: &str = "/.well-known/openid-configuration";

@@ -26,6 +26,7 @@ mod interactive;
 mod introspect;
 mod keys;
 mod limits;
+mod linked;
 mod locked;
 mod login_get;
 mod login_password;

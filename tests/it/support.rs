@@ -8,6 +8,7 @@ mod client;
 mod log;
 mod mint;
 mod proof;
+mod synapse;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use amaretti::config::Networks;
+use amaretti::homeserver::Link;
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
@@ -34,6 +36,7 @@ pub(crate) use client::Client;
 pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
 pub(crate) use proof::*;
+pub(crate) use synapse::{SECRET, Synapse};
 
 pub(crate) const SERVER: &str = "example.com";
 pub(crate) const ALICE: &str = "@alice:example.com";
@@ -67,6 +70,8 @@ pub(crate) struct Setting {
     pub(crate) max_staleness: Duration,
     /// What a homeserver proves itself by.
     pub(crate) homeserver: Option<&'static str>,
+    /// Where Synapse listens, if it is to be told.
+    pub(crate) synapse: Option<std::net::SocketAddr>,
 }
 
 impl Default for Setting {
@@ -80,6 +85,7 @@ impl Default for Setting {
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
             homeserver: None,
+            synapse: None,
         }
     }
 }
@@ -93,6 +99,8 @@ pub(crate) struct Town {
     pub(crate) care: Arc<KeyCare>,
     following: Mutex<Option<Following>>,
     routers: Routers,
+    /// The link to a homeserver, if there is one.
+    pub(crate) link: Option<Arc<Link>>,
 }
 
 /// Both faces of a node.
@@ -122,6 +130,17 @@ impl Routers {
 
 /// A task that ends when this is dropped.
 pub(crate) struct Running(watch::Sender<bool>);
+
+impl Running {
+    pub(crate) fn of<F>(task: impl FnOnce(watch::Receiver<bool>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(task(stopped));
+        Self(stop)
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -177,19 +196,21 @@ impl Town {
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
         let store = open_store(&folder).await.unwrap();
-        let service = Arc::new(Service::new(
+        let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
             Some(store.clone()),
             Passwords::new(1, CHEAP).unwrap(),
             setting.policy,
             clock.clone(),
-        ));
+        );
+        let link = synapse::link(setting, &store);
+        let service = Arc::new(service.linked(link.clone()));
         let care = Arc::new(KeyCare::new(keys_of(&folder), node_name()));
         let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
         let following = Mutex::new(Some(following.await.unwrap()));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
-        Ok(Self { folder, clock, store, service, care, following, routers })
+        Ok(Self { folder, clock, store, service, care, following, routers, link })
     }
 
     /// A node beside this one that holds the same keys and has neither store nor feed.
