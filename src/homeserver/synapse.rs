@@ -226,16 +226,40 @@ impl Synapse {
         }
     }
 
+    /// Asks on behalf of somebody who has a token of its own: with a body by POST, else by GET.
+    pub(super) async fn hand_on(
+        &self,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> Result<(u16, Value), Fault> {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let request = self.request_as(token, method, path, &body.unwrap_or_default())?;
+        let answer = self.send(request).await?;
+        Ok((answer.status.as_u16(), answer.body))
+    }
+
     fn request(
         &self,
         method: Method,
         path: &str,
         body: &Value,
     ) -> Result<Request<Full<Bytes>>, Fault> {
+        let path = format!("/_synapse/mas/{path}");
+        self.request_as(self.secret.reveal(), method, &path, body)
+    }
+
+    fn request_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
         let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
-        let uri = format!("{}/_synapse/mas/{path}", self.base);
-        let uri: Uri = uri.parse().map_err(|_| Fault::Away(format!("no URL: {uri}")))?;
-        let secret = HeaderValue::try_from(format!("Bearer {}", self.secret.reveal()));
+        let uri = format!("{}{path}", self.base).parse::<Uri>();
+        let uri = uri.map_err(|error| Fault::Away(error.to_string()))?;
+        let secret = HeaderValue::try_from(format!("Bearer {token}"));
         let mut secret = secret.map_err(|error| Fault::Away(error.to_string()))?;
         secret.set_sensitive(true);
         Request::builder()

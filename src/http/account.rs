@@ -34,6 +34,11 @@ pub(super) async fn capabilities(
     State(face): State<Arc<Face>>,
     request: Parts,
 ) -> Result<Json<Value>, Outcome> {
+    face.bearer(&request, |_| ())?;
+    let token = face.token(&request)?;
+    if let Some(theirs) = face.capabilities_behind(request.uri.path(), &token).await? {
+        return Ok(Json(theirs));
+    }
     let capabilities = json!({ "capabilities": {
         "m.change_password": { "enabled": true },
         "m.get_login_token": { "enabled": true },
@@ -41,7 +46,7 @@ pub(super) async fn capabilities(
         // There are no rooms here; clients insist on a default all the same.
         "m.room_versions": { "default": "11", "available": { "11": "stable" } },
     } });
-    face.bearer(&request, |_| Json(capabilities))
+    Ok(Json(capabilities))
 }
 
 /// Where clients find this server, where its public address is known.

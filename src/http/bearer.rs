@@ -90,7 +90,7 @@ impl Face {
     }
 
     /// The access token of a request: from the header, or from the query where that is allowed.
-    fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
+    pub(super) fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
         if request.headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
             return Err(Outcome::TwoTokens);
         }

@@ -5,6 +5,7 @@
 mod account;
 mod answer;
 mod bearer;
+mod behind;
 mod devices;
 mod health;
 mod interactive;

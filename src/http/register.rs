@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::Face;
@@ -20,33 +21,41 @@ pub(super) async fn register(
     State(face): State<Arc<Face>>,
     parts: Parts,
     body: Body,
-) -> Result<Json<Value>, Outcome> {
+) -> Result<Response, Outcome> {
     let body = face.object(body).await?;
-    face.service.may_try(Try::Registration, face.address(&parts))?;
-    match query(&parts, "kind").as_deref() {
-        None | Some("user") => {}
-        Some("guest") => return Ok(session(&face, &parts, &face.service.register_guest()?)),
-        Some(_) => return Err(Outcome::BadJson("`kind` must be user or guest")),
-    }
     if text(&body, "type", "`type` must be a string")? == Some("m.login.application_service") {
-        return Err(Outcome::AppserviceLogin);
+        return face.hand_on(&parts, body).await;
+    }
+    registered(&face, &parts, &body).await.map(IntoResponse::into_response)
+}
+
+async fn registered(
+    face: &Face,
+    parts: &Parts,
+    body: &Map<String, Value>,
+) -> Result<Json<Value>, Outcome> {
+    face.service.may_try(Try::Registration, face.address(parts))?;
+    match query(parts, "kind").as_deref() {
+        None | Some("user") => {}
+        Some("guest") => return Ok(session(face, parts, &face.service.register_guest()?)),
+        Some(_) => return Err(Outcome::BadJson("`kind` must be user or guest")),
     }
     let name = "`initial_device_display_name` must be a string";
     let guest = "`guest_access_token` must be a string";
     let register = Register {
-        username: text(&body, "username", "`username` must be a string")?,
-        password: text(&body, "password", "`password` must be a string")?,
-        device_id: text(&body, "device_id", "`device_id` must be a string")?,
-        display_name: text(&body, "initial_device_display_name", name)?,
-        inhibit_login: maybe_switch(&body, "inhibit_login")?,
-        renewable: maybe_switch(&body, "refresh_token")?,
-        guest_access_token: text(&body, "guest_access_token", guest)?,
-        auth: object_in(&body, "auth")?,
-        address: face.address(&parts),
+        username: text(body, "username", "`username` must be a string")?,
+        password: text(body, "password", "`password` must be a string")?,
+        device_id: text(body, "device_id", "`device_id` must be a string")?,
+        display_name: text(body, "initial_device_display_name", name)?,
+        inhibit_login: maybe_switch(body, "inhibit_login")?,
+        renewable: maybe_switch(body, "refresh_token")?,
+        guest_access_token: text(body, "guest_access_token", guest)?,
+        auth: object_in(body, "auth")?,
+        address: face.address(parts),
     };
     let registered = face.service.register(&register).await?;
     Ok(match &registered.granted {
-        Some(granted) => session(&face, &parts, granted),
+        Some(granted) => session(face, parts, granted),
         None => {
             let server = face.service.server().as_str();
             Json(json!({ "user_id": registered.user_id, "home_server": server }))
