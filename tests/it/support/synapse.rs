@@ -62,6 +62,8 @@ impl Synapse {
         let synapse = Self { inside: Arc::default(), gate: watch::channel(false).0, address };
         let router = Router::new()
             .route("/_synapse/mas/{call}", axum::routing::any(answer))
+            .route("/_matrix/client/v3/capabilities", axum::routing::get(capabilities))
+            .route("/_matrix/client/v3/register", axum::routing::post(register))
             .with_state(synapse.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         synapse
@@ -139,6 +141,25 @@ async fn answer(
     let name = body["localpart"].as_str().unwrap_or(&asked).replace("%5F", "_");
     let mut inside = synapse.inside.lock().unwrap();
     act(&mut inside.users, &call, &name, &body)
+}
+
+/// What it can do, for whoever it is asked by.
+async fn capabilities(headers: HeaderMap) -> Json<Value> {
+    assert!(headers["authorization"].to_str().unwrap().starts_with("Bearer mm"));
+    Json(json!({ "capabilities": {
+        "m.change_password": { "enabled": false },
+        "m.get_login_token": { "enabled": false },
+        "m.room_versions": { "default": "12", "available": { "12": "stable" } },
+    } }))
+}
+
+/// An application service registers a ghost.
+async fn register(headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    if headers["authorization"] != "Bearer as-token" {
+        return error(401, "M_UNKNOWN_TOKEN");
+    }
+    Json(json!({ "user_id": format!("@{}:{SERVER}", body["username"].as_str().unwrap()) }))
+        .into_response()
 }
 
 fn act(users: &mut BTreeMap<String, Account>, call: &str, name: &str, body: &Value) -> Response {
