@@ -80,7 +80,7 @@ pub enum StoreError {
     Undone,
     /// The database is for another server.
     #[error(
-        "this database is for the server {recorded}, not {asked}: name another folder by --data, or set the server name to {recorded}"
+        "this database is for the server {recorded}, not {asked}: name another one (--data, or the setting database), or set the server name to {recorded}"
     )]
     OtherServer {
         /// The name in the database.
