@@ -173,6 +173,8 @@ fn values_that_a_setting_cannot_have_are_refused() {
         ("log = 'inof'", "off, error, warn"),
         ("log = 'info,sqlx=loud'", "off, error, warn"),
         ("log_format = 'xml'", "text or json"),
+        ("audit = '/var/log/'", "a file's path, stdout or stderr"),
+        ("node_name = 'web 1'", "A-Z a-z 0-9 . _ : -"),
         ("password_hashing.at_once = 1025", "from 0 to 1024"),
         ("password_hashing.memory_kib = 7", "from 8 to 4194304"),
         ("password_hashing.iterations = 0", "from 1 to 1000"),
