@@ -13,9 +13,10 @@ use tokio::sync::watch;
 
 use super::outcome::note;
 use super::{Done, Place, Trouble, passwords, say};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Homeserver, HomeserverKind, LogFormat};
 use crate::http::{self, Face};
 use crate::keyfile;
+use crate::secret::Secret;
 use crate::service::{Audit, Event, Following, KeyCare, Limits, Policy, Service, make_key};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
@@ -102,6 +103,15 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
     Ok((Node { service, care, following: Some(following) }, first_run))
 }
 
+/// The secret that this node and the homeserver share, where one is linked.
+fn shared_secret(config: &Config) -> Result<Option<Arc<Secret>>, Trouble> {
+    let Homeserver { kind, secret_file, .. } = &config.homeserver;
+    match (kind, secret_file) {
+        (HomeserverKind::Synapse, Some(file)) => Ok(Some(Arc::new(Secret::read(file)?))),
+        _ => Ok(None),
+    }
+}
+
 /// A node that verifies by its keys alone.
 async fn verifier(config: &Config, name: String, audit: Audit) -> Result<Node, Trouble> {
     let service = Service::new(
@@ -154,6 +164,7 @@ impl Node {
             query_token: config.query_token,
             token_refresh: config.tokenrefresh,
             public_url: config.public_url.clone(),
+            homeserver: shared_secret(config)?,
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
