@@ -18,7 +18,7 @@ mod values;
 pub use database::{DatabaseUrl, Postgresql};
 pub use error::{ConfigError, Origin};
 pub use settings::{
-    Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
+    AuditTo, Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
 };
 pub use source::Overrides;
 pub use units::{

@@ -15,13 +15,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use amaretti::config::Networks;
+use amaretti::config::{AuditTo, Networks};
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
 use amaretti::secret::Secret;
 use amaretti::service::{
-    Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
+    Audit, Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
 };
 use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
@@ -178,14 +178,17 @@ impl Town {
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
         let store = open_store(&home).await.unwrap();
-        let service = Arc::new(Service::new(
+        let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
             Some(store.clone()),
             Passwords::new(1, CHEAP).unwrap(),
             setting.policy,
             clock.clone(),
-        ));
-        let care = Arc::new(KeyCare::new(home.keys(), node_name()));
+        );
+        let name = node_name();
+        let audit = Audit::open(Some(AuditTo::File(audit_of(&home))), "node", &name).unwrap();
+        let service = Arc::new(service.audited(audit));
+        let care = Arc::new(KeyCare::new(home.keys(), name));
         let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
         let following = Mutex::new(Some(following.await.unwrap()));
         care.start(&service).await?;
@@ -225,6 +228,12 @@ impl Town {
 
     pub(crate) fn keys_folder(&self) -> PathBuf {
         self.home.keys()
+    }
+
+    /// What was told on the audit stream of every node in this folder, oldest first.
+    pub(crate) fn audited(&self) -> Vec<serde_json::Value> {
+        let lines = std::fs::read_to_string(audit_of(&self.home)).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Opens the store of this town under a server name of one's own.
@@ -279,6 +288,10 @@ pub(crate) const LOCKED: Standing =
 
 async fn open_store(home: &Home) -> Result<Store, StoreError> {
     Store::open(&home.place(), &ServerName::parse(SERVER).unwrap()).await
+}
+
+fn audit_of(home: &Home) -> PathBuf {
+    home.path().join("audit")
 }
 
 fn node_name() -> String {
