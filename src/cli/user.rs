@@ -8,11 +8,10 @@ use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
 use super::outcome::{instant, table};
-use super::{Done, Place, Trouble, block_on, passwords, say, service};
+use super::{Done, Place, Trouble, block_on, existing_store, open_store, passwords, say, service};
 use crate::config::{Config, HomeserverKind};
 use crate::ident::{Localpart, UserId};
 use crate::service::Change;
-use crate::store::Store;
 
 #[derive(Subcommand)]
 pub(super) enum User {
@@ -114,7 +113,7 @@ impl Add {
         if adopt && config.homeserver.kind == HomeserverKind::None {
             return Err(Trouble::new("no homeserver is linked that could have this account"));
         }
-        let store = Store::open(&config.data, &config.server_name).await?;
+        let store = open_store(&config).await?;
         let exists = store.password_hash(&user_id).await?.is_some();
         if exists && !adopt {
             let what = format!("{user_id} exists: `amaretti user password {localpart}` changes it");
@@ -140,7 +139,7 @@ impl Named {
         let user_id = user_id(&config, &self.name)?;
         let password = self.password()?;
         let hash = passwords(&config)?.hash(&password).await?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let service = service(&config, store).await?;
         let ended = service.replace_password(&user_id, &hash).await?;
         let ended = ended.ok_or_else(|| no_such(&user_id))?;
@@ -175,7 +174,7 @@ impl Who {
     async fn logout(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let user_id = user_id(&config, &self.name)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let ended = service(&config, store).await?.end_sessions_of(&user_id).await?;
         let ended = ended.ok_or_else(|| no_such(&user_id))?;
         let from = instant(ended.from);
@@ -190,7 +189,7 @@ impl Who {
     async fn change(self, change: Change, done: &str) -> Done {
         let config = self.place.resolve(None, None)?;
         let user_id = user_id(&config, &self.name)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         if !service(&config, store).await?.set_standing(&user_id, change).await? {
             return Err(no_such(&user_id));
         }
@@ -200,7 +199,7 @@ impl Who {
 
 async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(&config).await?;
     let users = store.users().await?;
     let row = |user: crate::store::User| {
         vec![user.user_id, user.devices.to_string(), instant(user.created_at)]

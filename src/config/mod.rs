@@ -7,6 +7,7 @@
 //! value is wrong, where it was written and what may stand there instead.
 
 mod catalog;
+mod database;
 mod error;
 mod load;
 mod settings;
@@ -14,9 +15,10 @@ mod source;
 mod units;
 mod values;
 
+pub use database::{DatabaseUrl, Postgresql};
 pub use error::{ConfigError, Origin};
 pub use settings::{
-    Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
+    AuditTo, Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
 };
 pub use source::Overrides;
 pub use units::{

@@ -238,7 +238,7 @@ impl Held {
     }
 
     async fn adopted(&mut self) -> Result<(), LinkError> {
-        let mut tx = self.link.store.begin().await?;
+        let mut tx = self.link.store.begin_for(&self.user_id).await?;
         tx.set_at_homeserver(&self.user_id).await?;
         Ok(tx.commit().await?)
     }
@@ -250,7 +250,7 @@ impl Held {
     /// [`LinkError::Call`] when it does not; the mark that was left has it looked at again.
     pub async fn device(&mut self, id: &str, display_name: Option<&str>) -> Result<(), LinkError> {
         let link = self.link.clone();
-        let mut tx = link.store.begin().await?;
+        let mut tx = link.store.begin_for(&self.user_id).await?;
         let known = tx.device(&self.user_id, id).await?.is_some();
         let stamp = tx.mark(&self.user_id, Some(id), false).await?;
         tx.commit().await?;

@@ -113,7 +113,7 @@ impl Link {
             held.told(telling).await?;
             held.marks.push((mark.device_id, mark.stamp));
         }
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin_for(&held.user_id).await?;
         held.commit(tx).await
     }
 

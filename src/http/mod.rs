@@ -132,8 +132,6 @@ pub fn internal(face: Arc<Face>) -> Router {
 fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, public: bool) -> Router {
     let router =
         router.fallback(layers::unknown_path).method_not_allowed_fallback(layers::wrong_method);
-    let router =
-        if public { router.layer(middleware::from_fn(layers::to_the_end)) } else { router };
     let router = router.layer(middleware::from_fn_with_state(face.clone(), layers::bounded));
     let router = if public { router.layer(middleware::from_fn(layers::cors)) } else { router };
     router

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::begin::{Beginning, Chosen, new_device_id};
+use super::events::Event;
 use super::{Declined, Denial, Failure, Service};
 use crate::homeserver::{Held, Link, LinkError};
 use crate::store::Tx;
@@ -130,10 +131,10 @@ impl Service {
         Ok(())
     }
 
-    /// Tells the homeserver what is marked of a user; it is waited for two seconds at most, and told
-    /// later if that is not enough.
-    pub(super) async fn tell(&self, user_id: &str) {
-        if let Some(link) = &self.link {
+    /// Has the homeserver hear what is marked of a user; it is waited for two seconds at most, and
+    /// told later if that is not enough.
+    pub(super) async fn inform(&self, user_id: Option<&str>) {
+        if let (Some(link), Some(user_id)) = (&self.link, user_id) {
             link.tell(user_id).await;
         }
     }
@@ -152,9 +153,12 @@ impl Service {
         adopt: bool,
     ) -> Result<bool, Denial> {
         let Some(mut held) = self.hold(user_id).await? else {
-            let mut tx = self.store()?.begin().await?;
+            let mut tx = self.store()?.begin_for(user_id).await?;
             let added = tx.add_user(user_id, password_hash, self.now()).await?;
             tx.commit().await?;
+            if added {
+                self.tell(&Event::UserAdded { user_id });
+            }
             return Ok(added);
         };
         let exists = self.store()?.password_hash(user_id).await?.is_some();
@@ -162,10 +166,11 @@ impl Service {
             return Ok(false);
         }
         if adopt { held.adopt().await } else { held.introduce().await }?;
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         tx.add_user(user_id, password_hash, self.now()).await?;
         tx.set_at_homeserver(user_id).await?;
         held.commit(tx).await?;
+        self.tell(&Event::UserAdded { user_id });
         Ok(true)
     }
 }

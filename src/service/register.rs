@@ -11,7 +11,7 @@ use super::begin::{Beginning, Chosen, Granted, shortened};
 use super::interactive::{Asked, Passed, Stage};
 use super::linked::Announced;
 use super::login::Begun;
-use super::{Caller, Declined, Denial, Failure, Service, random};
+use super::{Caller, Declined, Denial, Event, Failure, Service, random};
 use crate::config::Registration;
 use crate::homeserver::Held;
 use crate::ident::{DeviceId, Localpart, UserId};
@@ -179,18 +179,15 @@ impl Service {
         passed: &Passed,
     ) -> Result<Registered, Denial> {
         let wanted = Wanted::of(register, passed.remembered());
-        let hash = match (wanted.password_hash, register.password) {
-            (Some(hash), _) => hash,
+        let hash = match (&wanted.password_hash, register.password) {
+            (Some(hash), _) => hash.clone(),
             (None, Some(password)) => self.passwords.hash(password).await?,
             (None, None) => NO_PASSWORD.to_owned(),
         };
-        let name = match &wanted.username {
-            Some(username) => username.to_ascii_lowercase(),
-            None => new_localpart()?,
-        };
-        let user_id = self.server.user_id(&name);
+        let name = wanted.username.as_ref().map(|name| name.to_ascii_lowercase());
+        let user_id = self.server.user_id(&name.map_or_else(new_localpart, Ok)?);
         let held = self.hold(&user_id).await?;
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(&user_id).await?;
         if let Some(done) = self.reserve(&mut tx, passed, &user_id, &hash).await? {
             return Ok(done);
         }
@@ -198,7 +195,7 @@ impl Service {
         let user = user_id.as_str();
         let over = wanted.guest.map(|session| Fact::Session { user: user.into(), session });
         if let Some(over) = &over {
-            tx.append(over, None, &self.ring().ids()).await?;
+            tx.append(over, None, &self.ring().ids())?;
         }
         let beginning = Beginning {
             user_id: &user_id,
@@ -207,12 +204,16 @@ impl Service {
             renewable: wanted.renewable,
             carried: &[],
         };
-        if let Some(held) = held {
-            tx.commit().await?;
-            return self.introduced(held, passed, &beginning, wanted.inhibit_login).await;
-        }
-        let done = self.first_session(tx, passed, &beginning, wanted.inhibit_login, None).await?;
+        let inhibit_login = wanted.inhibit_login;
+        let done = match held {
+            None => self.first_session(tx, passed, &beginning, inhibit_login, None).await?,
+            Some(held) => {
+                tx.commit().await?;
+                self.introduced(held, passed, &beginning, inhibit_login).await?
+            }
+        };
         self.heard(over.as_ref());
+        self.tell_registered(&done, passed);
         Ok(done)
     }
 
@@ -248,10 +249,11 @@ impl Service {
         beginning: &Beginning<'_>,
         inhibit_login: bool,
     ) -> Result<Registered, Denial> {
+        let user_id = beginning.user_id;
         if let Err(error) = held.introduce().await {
-            let mut tx = self.store()?.begin().await?;
+            let mut tx = self.store()?.begin_for(user_id).await?;
             let token = passed.registration_token.as_deref();
-            tx.take_back_user(beginning.user_id, &passed.claim(), token).await?;
+            tx.take_back_user(user_id, &passed.claim(), token).await?;
             tx.commit().await?;
             return Err(error.into());
         }
@@ -264,9 +266,17 @@ impl Service {
                 .inspect_err(|error| tracing::warn!(%error, "an account without a session"))
                 .ok()
         };
-        let tx = self.store()?.begin().await?;
+        let tx = self.store()?.begin_for(user_id).await?;
         let inhibit_login = announced.is_none();
         self.first_session(tx, passed, beginning, inhibit_login, announced).await
+    }
+
+    fn tell_registered(&self, done: &Registered, passed: &Passed) {
+        let by = passed.registration_token.as_ref().map_or("open", |_| "registration_token");
+        self.tell(&Event::Registered { user_id: &done.user_id, by });
+        if let Some(granted) = &done.granted {
+            self.logged_in(granted, OPERATION, false, &[]);
+        }
     }
 
     async fn first_session(
@@ -288,10 +298,8 @@ impl Service {
         let done = format!("{user_id} {}", granted.remember("", beginning.renewable));
         tx.finish_claim(&claim, granted.session, &done).await?;
         self.uses().expect(granted.session, self.now().plus(600_000), self.now());
-        if let Err(denial) = self.commit(tx, announced).await {
-            self.uses().forget(granted.session);
-            return Err(denial);
-        }
+        // Whether a commit that fails was made may not be known: a repetition finds out.
+        self.commit(tx, announced).await?;
         self.heard(fact.as_ref());
         Ok(Registered { user_id, granted: Some(granted) })
     }

@@ -20,7 +20,7 @@ def play(version):
     folder = tempfile.mkdtemp(prefix="synapse.")
     os.chmod(folder, 0o755)
     stage = Stage(version, folder)
-    asked = [stage.python, "-c", "import synapse.util; print(synapse.util.SYNAPSE_VERSION)"]
+    asked = [stage.python, "-c", "from importlib.metadata import version; print(version('matrix-synapse'))"]
     release = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     print(f"== Synapse {release}", flush=True)
     began, before = time.monotonic(), len(failed)

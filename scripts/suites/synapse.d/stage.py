@@ -245,6 +245,9 @@ class Stage:
                               cwd=self.folder, env={**os.environ, **self.settings}, check=False)
         if done.returncode:
             raise SystemExit(f"amaretti {' '.join(arguments)}: {done.stderr}")
+        if arguments[0] == "user":
+            # What an operator does counts in a running node within 250 ms.
+            time.sleep(0.3)
         return done.stdout.strip()
 
     # People.
