@@ -33,6 +33,7 @@ const PAGES: &[&str] = &[
     "docs/audit.md",
     "docs/library.md",
     "docs/narrowing.md",
+    "docs/synapse.md",
     "docs/watching.md",
     "keys/README.md",
     "tests/vectors/README.md",
