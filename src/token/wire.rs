@@ -105,6 +105,12 @@ impl<'s> Presented<'s> {
         self.user
     }
 
+    /// On which device it claims to be, if on one.
+    #[must_use]
+    pub fn device_id(&self) -> Option<DeviceId<'s>> {
+        self.device
+    }
+
     /// What the identifier claims.
     #[must_use]
     pub fn claimed(&self) -> &Identifier {
