@@ -8,6 +8,7 @@
 //! known of one has left the caches when it is asked for again. The facts are those of a device each
 //! that was logged out before the session began. Memory is what the process has from the system.
 
+#[expect(dead_code, reason = "each benchmark uses a part of it")]
 mod support;
 
 use std::error::Error;
@@ -16,7 +17,7 @@ use std::time::Instant;
 
 use amaretti::revocations::{Fact, Revocations};
 use amaretti::time::{SystemClock, Timestamp};
-use amaretti::token::{Facts, NoFacts, Presented, Scratch};
+use amaretti::token::{NoFacts, Presented, Scratch};
 use support::sessions::{Pool, bearer};
 use support::{Contestant, Effort, Figures, interleave, print};
 

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Face;
 use super::answer::Outcome;
+use super::layers::admitted;
 use crate::occasion::{self, PathScratch};
 use crate::service::{Caller, Declined, Denial};
 use crate::token::{Bearer, Occasion, Purpose, Scratch};
@@ -51,7 +52,9 @@ impl Face {
             ..Occasion::new(Purpose::Request, self.service.now())
         };
         let mut scratch = Scratch::new();
-        Ok(act(&self.service.admit(&token, &mut scratch, &occasion)?))
+        let bearer = self.service.admit(&token, &mut scratch, &occasion)?;
+        admitted(request, bearer.session());
+        Ok(act(&bearer))
     }
 
     /// Who asks, on endpoints where guests may not go.
@@ -127,7 +130,7 @@ impl Face {
 
 /// The token behind the scheme `Bearer`, which may be in any case (RFC 9110, section 11.1) and have
 /// more than one space behind it (RFC 6750, section 2.1).
-fn bearer(value: &str) -> Option<&str> {
+pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
@@ -159,7 +162,7 @@ pub(super) fn form(bytes: &[u8]) -> Map<String, Value> {
     pairs.map(|(name, value)| (decoded(name).into(), decoded(value).into())).collect()
 }
 
-fn decoded(value: &str) -> Cow<'_, str> {
+pub(super) fn decoded(value: &str) -> Cow<'_, str> {
     if value.contains('+') {
         let value = value.replace('+', " ");
         return Cow::Owned(percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into());

@@ -8,9 +8,12 @@ mod bearer;
 mod devices;
 mod health;
 mod interactive;
+mod introspect;
+mod latencies;
 mod layers;
 mod listen;
 mod login;
+mod metrics;
 mod pages;
 mod refresh;
 mod register;
@@ -24,9 +27,12 @@ use axum::{Router, middleware};
 
 pub use answer::{Answer, Outcome};
 pub(crate) use health::NO_FEED;
+pub use latencies::Latencies;
 pub use listen::serve;
+pub use metrics::{METRICS, Metric, Sort};
 
 use crate::config::Networks;
+use crate::secret::Secret;
 use crate::service::Service;
 
 /// What the handlers of one process share.
@@ -39,12 +45,16 @@ pub struct Face {
     pub token_refresh: bool,
     /// Where clients reach this server, for those that ask.
     pub public_url: Option<String>,
+    /// What the homeserver proves itself by, where one is linked.
+    pub homeserver: Option<Arc<Secret>>,
     /// Whose word is taken for where a request comes from.
     pub trusted_proxies: Networks,
     /// The largest body, in bytes.
     pub body_limit: usize,
     /// The longest a request may take.
     pub patience: Duration,
+    /// How long requests took.
+    pub latencies: Latencies,
 }
 
 /// What clients ask.
@@ -107,9 +117,14 @@ fn with_refresh(mut router: Router<Arc<Face>>, drafts: bool) -> Router<Arc<Face>
 /// What operators and proxies ask; not for the outside.
 pub fn internal(face: Arc<Face>) -> Router {
     let router = Router::new()
+        .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/health/issue", get(health::issue));
+        .route("/health/issue", get(health::issue))
+        // The homeserver behind.
+        .route("/oauth2/introspect", post(introspect::one))
+        .route("/_amaretti/introspect", post(introspect::many))
+        .route("/.well-known/openid-configuration", get(introspect::discovery));
     framed(router, &face, false)
 }
 
@@ -119,5 +134,7 @@ fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, cors: bool) -> Router {
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(middleware::from_fn_with_state(face.clone(), layers::bounded));
     let router = if cors { router.layer(middleware::from_fn(layers::cors)) } else { router };
-    router.layer(middleware::from_fn(layers::logged)).with_state(face.clone())
+    router
+        .layer(middleware::from_fn_with_state(face.clone(), layers::logged))
+        .with_state(face.clone())
 }

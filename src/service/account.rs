@@ -97,6 +97,9 @@ impl Service {
             (Change::Unlock, Standing::Open(account)) => {
                 Standing::Open(Account { state: AccountState::Active, ..account })
             }
+            (Change::Admin(admin), Standing::Open(account)) => {
+                Standing::Open(Account { admin, ..account })
+            }
         };
         if change == Change::Deactivate {
             tx.set_password_hash(user_id, NO_PASSWORD).await?;
@@ -162,7 +165,9 @@ impl Service {
             expires_at: Some(end),
             carried: &carried,
         };
-        Ok(grant.mint(subkey)?)
+        let token = grant.mint(subkey)?;
+        self.metrics.minted(Kind::Login);
+        Ok(token)
     }
 }
 
@@ -181,6 +186,8 @@ pub enum Change {
     Lock,
     /// As usual again.
     Unlock,
+    /// Administers the homeserver, or no longer does.
+    Admin(bool),
     /// Ended for ever.
     Deactivate,
 }

@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::uses::Uses;
-use super::{Denial, Failure, Service};
+use super::{Denial, Failure, Reason, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
@@ -28,32 +28,47 @@ impl Service {
         scratch: &'s mut Scratch,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
+        let verdict = self.verdict(text, scratch, occasion);
+        self.metrics.judged(verdict.as_ref().err().map_or(Reason::Admitted, Reason::from));
+        verdict
+    }
+
+    #[inline]
+    fn verdict<'s>(
+        &self,
+        text: &str,
+        scratch: &'s mut Scratch,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Denial> {
         if let Some(foreign) = Presented::foreign(text) {
             return self.admit_imported(text, foreign, scratch, occasion);
         }
-        let authentic = Presented::read(text, scratch)?.authenticate(&**self.ring.load()).map_err(
-            |refusal| match refusal {
+        let presented = Presented::read(text, scratch)?;
+        let facts = self.facts.ahead(&presented);
+        let authentic = presented
+            .authenticate_while(&**self.ring.load(), || facts.nearer())
+            .map_err(|refusal| match refusal {
                 Refusal::KeyNotHeld(_) => Denial::Failed(Failure::KeyNotHeld(refusal)),
                 refusal => Denial::Refused(refusal),
-            },
-        )?;
+            })?;
         if self.store.is_none() {
             let bearer = authentic.clear(&NoFacts, occasion)?;
             return self.within_reach(bearer, occasion.now);
         }
-        self.judge(authentic, occasion)
+        self.judge(authentic, &facts, occasion)
     }
 
     #[inline]
     fn judge<'s>(
         &self,
         authentic: Authentic<'s>,
+        facts: &impl Facts,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
         if self.is_stale() {
             return Err(Failure::Stale.into());
         }
-        let bearer = authentic.clear(&self.facts, occasion)?;
+        let bearer = authentic.clear(facts, occasion)?;
         self.uses.saw(&bearer);
         Ok(bearer)
     }
@@ -69,7 +84,7 @@ impl Service {
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
         match self.imports.find(text) {
-            Some(token) => self.judge(token.authentic(scratch)?, occasion),
+            Some(token) => self.judge(token.authentic(scratch)?, &self.facts, occasion),
             None if self.is_stale() && foreign == Refusal::Predecessor => {
                 Err(Failure::Stale.into())
             }
