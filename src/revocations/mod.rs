@@ -13,6 +13,7 @@ mod fact;
 mod horizon;
 mod page;
 mod record;
+mod rows;
 mod table;
 
 use core::cell::Cell;

@@ -9,33 +9,18 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use arc_swap::{ArcSwapAny, Guard};
-use triomphe::ThinArc;
 
-use super::horizon::Horizons;
 use super::page::{Entries, Entry, View, write};
 use super::record::Record;
+use super::rows::{Page, Rows, bytes};
 use crate::time::Timestamp;
 
 /// How many users share a page, on average. More make pages longer to copy and to search, fewer
 /// cost more bytes a user.
 const USERS_A_PAGE: usize = 6;
-
-/// Slots of the first row; every row has twice as many as the one before.
-const FIRST: usize = 64;
-
-/// Most slots that are allocated at once, which bounds what one append may cost. Few and long
-/// chunks, because where they lie has to be found in the cache: with 512 slots it was not, at 10^7
-/// users, and a verification took 150 ns longer.
-const CHUNK: usize = 8192;
-
-/// More than memory could hold.
-const ROWS: usize = 40;
-
-type Page = ThinArc<(), u8>;
-type Slot = ArcSwapAny<Option<Page>>;
 
 /// What is known of every user.
 pub(super) struct Table {
@@ -43,7 +28,7 @@ pub(super) struct Table {
     /// Buckets that are in use, at least one.
     buckets: AtomicUsize,
     users: AtomicUsize,
-    rows: [OnceLock<Box<[OnceLock<Chunk>]>>; ROWS],
+    rows: Rows,
     writer: Mutex<()>,
 }
 
@@ -53,29 +38,8 @@ impl Default for Table {
             seed: RandomState::new(),
             buckets: AtomicUsize::new(1),
             users: AtomicUsize::new(0),
-            rows: [const { OnceLock::new() }; ROWS],
+            rows: Rows::default(),
             writer: Mutex::new(()),
-        }
-    }
-}
-
-/// Buckets whose memory was allocated at once. Horizons lie apart from the pages: most questions
-/// are settled by them, and the less memory those touch, the more of it stays in the caches.
-struct Chunk {
-    horizons: Box<[Horizons]>,
-    pages: Box<[Slot]>,
-}
-
-impl Chunk {
-    fn new(buckets: usize) -> Self {
-        let horizons = (0..buckets).map(|_| Horizons::default()).collect();
-        Self { horizons, pages: (0..buckets).map(|_| Slot::new(None)).collect() }
-    }
-
-    fn put(&self, at: usize, page: &[u8]) {
-        if let (Some(slot), Some(horizons)) = (self.pages.get(at), self.horizons.get(at)) {
-            slot.store((!page.is_empty()).then(|| ThinArc::from_header_and_slice((), page)));
-            horizons.set(page);
         }
     }
 }
@@ -115,7 +79,7 @@ impl Table {
     #[inline]
     pub(super) fn expect(&self, key: Key<'_>) {
         let bucket = bucket(key.hash, self.buckets.load(Ordering::Acquire));
-        if let Some((chunk, at)) = self.chunk(bucket) {
+        if let Some((chunk, at)) = self.rows.chunk(bucket) {
             prefetch_index::prefetch_index(&chunk.horizons, at);
         }
     }
@@ -131,7 +95,8 @@ impl Table {
     ) -> bool {
         let mut looked_at = bucket(key.hash, self.buckets.load(Ordering::Acquire));
         loop {
-            let horizons = self.chunk(looked_at).and_then(|(chunk, at)| chunk.horizons.get(at));
+            let horizons =
+                self.rows.chunk(looked_at).and_then(|(chunk, at)| chunk.horizons.get(at));
             if !horizons.is_none_or(|horizons| horizons.clear(key.mark(), device, beginning)) {
                 return false;
             }
@@ -148,7 +113,7 @@ impl Table {
     #[inline]
     pub(super) fn hold(&self, key: Key<'_>) -> Option<Held> {
         let bucket = bucket(key.hash, self.buckets.load(Ordering::Acquire));
-        let page = self.slot(bucket)?.load();
+        let page = self.rows.slot(bucket)?.load();
         if let Some(page) = &*page {
             for line in 0..4 {
                 prefetch_index::prefetch_index(&page.slice, line * 64);
@@ -184,7 +149,7 @@ impl Table {
         let key = self.key(user);
         let _alone = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let buckets = self.buckets.load(Ordering::Acquire);
-        let Some((chunk, at)) = self.open(bucket(key.hash, buckets)) else { return };
+        let Some((chunk, at)) = self.rows.open(bucket(key.hash, buckets)) else { return };
         let page = chunk.pages.get(at).and_then(ArcSwapAny::load_full);
         let entry = find(page.as_ref(), key);
         let known = entry.map(|entry| entry.view().record());
@@ -214,7 +179,7 @@ impl Table {
         let mut bucket = 0;
         // A user who moves meanwhile moves to a bucket that is still to come.
         while bucket < self.buckets.load(Ordering::Acquire) {
-            if let Some(slot) = self.slot(bucket) {
+            if let Some(slot) = self.rows.slot(bucket) {
                 let page = slot.load_full();
                 for entry in Entries(bytes(page.as_ref())) {
                     act(str::from_utf8(entry.user).unwrap_or_default(), &entry.view());
@@ -224,34 +189,11 @@ impl Table {
         }
     }
 
-    #[inline]
-    fn slot(&self, bucket: usize) -> Option<&Slot> {
-        self.chunk(bucket).and_then(|(chunk, at)| chunk.pages.get(at))
-    }
-
-    #[inline]
-    fn chunk(&self, bucket: usize) -> Option<(&Chunk, usize)> {
-        let (row, place, at) = place(bucket);
-        let chunk = self.rows.get(row)?.get()?.get(place)?.get()?;
-        Some((chunk, at))
-    }
-
-    /// The chunk of a bucket, made if it is not there. There are always rows enough.
-    fn open(&self, bucket: usize) -> Option<(&Chunk, usize)> {
-        let (row, place, at) = place(bucket);
-        let buckets = FIRST << row;
-        let chunks = self
-            .rows
-            .get(row)?
-            .get_or_init(|| (0..buckets.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect());
-        Some((chunks.get(place)?.get_or_init(|| Chunk::new(buckets.min(CHUNK))), at))
-    }
-
     /// Sorts a bucket's users into those that stay and those that the next bucket gets.
     fn split(&self, buckets: usize) -> Split {
         let from = buckets - (1 << buckets.ilog2());
         let mut split = Split { from, to: buckets, stay: Vec::new(), go: Vec::new() };
-        let page = self.slot(from).and_then(|slot| slot.load_full());
+        let page = self.rows.slot(from).and_then(|slot| slot.load_full());
         for entry in Entries(bytes(page.as_ref())) {
             let key = self.key(str::from_utf8(entry.user).unwrap_or_default());
             let stays = bucket(key.hash, buckets + 1) == from;
@@ -262,7 +204,7 @@ impl Table {
 
     /// First they are in the new bucket too,
     fn fill(&self, split: &Split) {
-        if let Some((chunk, at)) = self.open(split.to) {
+        if let Some((chunk, at)) = self.rows.open(split.to) {
             chunk.put(at, &split.go);
         }
     }
@@ -274,7 +216,7 @@ impl Table {
 
     /// then they leave the old one: whoever misses one of them there sees that it has been split.
     fn trim(&self, split: &Split) {
-        if let Some((chunk, at)) = self.chunk(split.from) {
+        if let Some((chunk, at)) = self.rows.chunk(split.from) {
             chunk.put(at, &split.stay);
         }
     }
@@ -294,19 +236,6 @@ fn bucket(hash: u64, buckets: usize) -> usize {
     let mask = buckets.next_power_of_two() - 1;
     let bucket = hash as usize & mask;
     if bucket < buckets { bucket } else { bucket & (mask >> 1) }
-}
-
-/// Row, chunk of the row and slot of the chunk.
-#[inline]
-fn place(bucket: usize) -> (usize, usize, usize) {
-    let row = (bucket / FIRST + 1).ilog2() as usize;
-    let at = bucket + FIRST - (FIRST << row);
-    (row, at / CHUNK, at % CHUNK)
-}
-
-#[inline]
-fn bytes(page: Option<&Page>) -> &[u8] {
-    page.map_or(&[], |page| &page.slice)
 }
 
 #[inline]
@@ -392,13 +321,10 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_filled_evenly_and_each_bucket_has_a_place_of_its_own() {
-        let mut places = std::collections::HashSet::new();
-        assert!((0..100_000).all(|bucket| places.insert(place(bucket))));
-
+    fn buckets_are_filled_evenly() {
         let table = table(20_000);
         let buckets = table.buckets.load(Ordering::Acquire);
-        let longest = (0..buckets).filter_map(|bucket| table.slot(bucket)?.load_full());
+        let longest = (0..buckets).filter_map(|bucket| table.rows.slot(bucket)?.load_full());
         let longest = longest.map(|page| Entries(&page.slice).count()).max().unwrap();
         assert!((3000..=20_000).contains(&buckets), "{buckets} buckets");
         assert!(longest < 60, "{longest} users on one page");
