@@ -13,6 +13,7 @@ import accounts
 import away
 import clients
 import sessions
+import switch
 from stage import ROOT, Stage, check, failed, passed
 
 
@@ -27,10 +28,12 @@ def play(version):
     try:
         stage.prepare()
         stage.start_synapse()
+        switch.before(stage)
         stage.start_node()
         stage.start_nginx()
-        for scene in (sessions, accounts, clients, away):
+        for scene in (switch, sessions, accounts, clients, away):
             scene.play(stage)
+        switch.back(stage)
         logs(stage)
     except (SystemExit, Exception) as error:  # whatever it is, what was started is stopped
         if not isinstance(error, SystemExit):

@@ -190,6 +190,18 @@ class Stage:
             "hs_token": secrets.token_hex(16), "sender_localpart": "bridge", "rate_limited": False,
             "namespaces": {"users": [{"exclusive": True, "regex": f"@bridge_.*:{SERVER}"}],
                            "rooms": [], "aliases": []}}))
+        self.configure(linked=False)
+
+    def configure(self, linked):
+        """With the node before it, or as it was without."""
+        before = {
+            "enable_registration": True,
+            "enable_registration_without_verification": True,
+        }
+        behind = {"matrix_authentication_service": {
+            "enabled": True,
+            "endpoint": f"http://127.0.0.1:{self.ports['internal']}/",
+            "secret_path": f"{self.folder}/secret"}}
         (self.folder / "homeserver.yaml").write_text(json.dumps({
             "server_name": SERVER,
             "report_stats": False,
@@ -204,10 +216,8 @@ class Stage:
             "app_service_config_files": ["./bridge.yaml"],
             "rc_message": {"per_second": 1000, "burst_count": 1000},
             "rc_joins": {"local": {"per_second": 1000, "burst_count": 1000}},
-            "matrix_authentication_service": {
-                "enabled": True,
-                "endpoint": f"http://127.0.0.1:{self.ports['internal']}/",
-                "secret_path": f"{self.folder}/secret"}}))
+            "macaroon_secret_key": self.appservice,
+            **(behind if linked else before)}))
 
     # Questions.
 
