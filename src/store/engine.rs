@@ -88,10 +88,11 @@ impl Pool {
 }
 
 fn migrator() -> Migrator {
-    const ALL: [(&str, &str); 3] = [
+    const ALL: [(&str, &str); 4] = [
         ("first", include_str!("../../migrations/0001_first.sql")),
         ("refresh", include_str!("../../migrations/0002_refresh.sql")),
         ("accounts", include_str!("../../migrations/0003_accounts.sql")),
+        ("signing keys", include_str!("../../migrations/0004_signing_keys.sql")),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let sql = sql.into_sql_str();

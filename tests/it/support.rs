@@ -9,7 +9,8 @@ mod log;
 mod mint;
 mod proof;
 
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -87,6 +88,9 @@ impl Default for Setting {
 /// A node and where it lives.
 pub(crate) struct Town {
     folder: Arc<TempDir>,
+    keys: PathBuf,
+    /// The name of the node.
+    pub(crate) name: String,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Store,
     pub(crate) service: Arc<Service>,
@@ -166,6 +170,26 @@ impl Town {
         Self::open(self.folder.clone(), clock, Setting::default()).await.unwrap()
     }
 
+    /// Another node on the same store that bears the same name.
+    pub(crate) async fn namesake(&self) -> Self {
+        let (folder, keys, name) = (self.folder.clone(), self.keys.clone(), self.name.clone());
+        Self::open_named(folder, keys, name, self.clock.clone(), Setting::default()).await.unwrap()
+    }
+
+    /// Another node on the same store, with a folder of keys of its own: a copy.
+    pub(crate) async fn beside(&self) -> Self {
+        let name = node_name();
+        let keys = self.folder.path().join(&name);
+        copy_keys(&self.keys, &keys);
+        let (folder, clock) = (self.folder.clone(), self.clock.clone());
+        Self::open_named(folder, keys, name, clock, Setting::default()).await.unwrap()
+    }
+
+    /// Hands the keys of this node to another, as its operator does.
+    pub(crate) fn hand_keys_to(&self, other: &Self) {
+        copy_keys(&self.keys, &other.keys);
+    }
+
     /// Starts a node in the folder once more, to see whether it does.
     pub(crate) async fn starts(&self) -> Result<Self, KeyCareError> {
         Self::open(self.folder.clone(), self.clock.clone(), Setting::default()).await
@@ -173,6 +197,17 @@ impl Town {
 
     async fn open(
         folder: Arc<TempDir>,
+        clock: Arc<ManualClock>,
+        setting: Setting,
+    ) -> Result<Self, KeyCareError> {
+        let keys = keys_of(&folder);
+        Self::open_named(folder, keys, node_name(), clock, setting).await
+    }
+
+    async fn open_named(
+        folder: Arc<TempDir>,
+        keys: PathBuf,
+        name: String,
         clock: Arc<ManualClock>,
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
@@ -184,15 +219,16 @@ impl Town {
             setting.policy,
             clock.clone(),
         );
-        let name = node_name();
         let audit = Audit::open(Some(AuditTo::File(audit_of(&folder))), "node", &name).unwrap();
         let service = Arc::new(service.audited(audit));
-        let care = Arc::new(KeyCare::new(keys_of(&folder), name));
+        let staleness = u64::try_from(setting.max_staleness.as_millis()).unwrap();
+        let care = KeyCare::new(keys.clone(), name.clone()).answering_for(staleness);
+        let care = Arc::new(care);
         let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
         let following = Mutex::new(Some(following.await.unwrap()));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
-        Ok(Self { folder, clock, store, service, care, following, routers })
+        Ok(Self { folder, keys, name, clock, store, service, care, following, routers })
     }
 
     /// A node beside this one that holds the same keys and has neither store nor feed.
@@ -226,7 +262,7 @@ impl Town {
     }
 
     pub(crate) fn keys_folder(&self) -> PathBuf {
-        keys_of(&self.folder)
+        self.keys.clone()
     }
 
     /// What was told on the audit stream of every node in this folder, oldest first.
@@ -298,6 +334,14 @@ fn data_of(folder: &TempDir) -> PathBuf {
 
 fn keys_of(folder: &TempDir) -> PathBuf {
     folder.path().join("keys")
+}
+
+fn copy_keys(from: &Path, to: &Path) {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
 }
 
 fn audit_of(folder: &TempDir) -> PathBuf {
