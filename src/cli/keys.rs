@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, note, table};
-use super::{Done, Place, Trouble, audit, block_on, say};
+use super::{Done, Place, Trouble, audit, block_on, existing_store, open_store, say};
 use crate::keyfile::{self, Held, KeyFile};
 use crate::revocations::{Fact, KeyState};
 use crate::service::{Event, make_key};
@@ -85,7 +85,7 @@ impl New {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let audit = audit(&config)?;
-        let store = Store::open(&config.data, &config.server_name).await?;
+        let store = open_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         if let Some(file) = files.first() {
@@ -114,7 +114,7 @@ impl Rotate {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let audit = audit(&config)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         if !files.iter().any(|file| matches!(file.held, Held::Key(_))) {
@@ -150,7 +150,7 @@ impl Retire {
             Trouble::new("a key id has 8 digits: `amaretti keys list` shows them")
         })?;
         let audit = audit(&config)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         let others = files.iter().filter(|file| file.id != id);
@@ -165,7 +165,7 @@ impl Retire {
             return Err(refused(&hit, &bare));
         }
         let mut tx = store.begin().await?;
-        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id]).await?;
+        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id])?;
         tx.commit().await?;
         let now = SystemClock::default().now();
         audit.tell(now, &Event::KeyRetired { key: id, devices: hit.len() as u64 });
@@ -223,7 +223,7 @@ async fn list(place: Place) -> Done {
     let mut files = keyfile::read_folder(&config.keys)?;
     files.sort_by_key(|file| (file.created, file.id));
     let now = SystemClock::default().now();
-    let nodes = match Store::open_existing(&config.data, &config.server_name).await {
+    let nodes = match existing_store(&config).await {
         Ok(store) => store.nodes().await?,
         Err(_) => Vec::new(),
     };

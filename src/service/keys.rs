@@ -43,6 +43,12 @@ pub enum KeyCareError {
          another and every token there is dies"
     )]
     Lost(PathBuf),
+    /// There has been no key yet, and nobody but an operator makes the first.
+    #[error(
+        "no key in {0}: `amaretti keys new` makes the first one of this database; if another node \
+         has it, copy its key file here"
+    )]
+    First(PathBuf),
     /// There is no key, and no store to say whether there ever was.
     #[error("no key in {0}: export one with `amaretti keys export` on a node that has it")]
     None(PathBuf),
@@ -144,7 +150,13 @@ impl KeyCare {
             Some(store) => {
                 keyfile::check_store(&files, store.id())?;
                 if files.is_empty() {
-                    return Err(KeyCareError::Lost(self.folder.clone()));
+                    let folder = self.folder.clone();
+                    let lost = store.read().await?.has_had_key().await?;
+                    return Err(if lost {
+                        KeyCareError::Lost(folder)
+                    } else {
+                        KeyCareError::First(folder)
+                    });
                 }
                 let mut tx = store.begin().await?;
                 tx.remember_key().await?;

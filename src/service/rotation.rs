@@ -94,7 +94,7 @@ impl KeyCare {
                 continue;
             }
             let mut tx = store.begin().await?;
-            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id]).await?;
+            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id])?;
             tx.commit().await?;
             self.learn(id, KeyState::Announced);
         }

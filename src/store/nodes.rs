@@ -2,6 +2,7 @@
 //!
 //! This file refuses to know which key mints.
 
+use super::claims::KEPT;
 use super::engine::{Arg, Tx};
 use super::users::{instant, number};
 use super::{Store, StoreError};
@@ -68,10 +69,8 @@ impl Store {
             Arg::Text(&node.run),
         ];
         tx.run(SQL, &args).await?;
-        let long_gone = Arg::Int(number(node.seen_at.minus(LIVE * 100)));
-        let sweep = "DELETE FROM nodes WHERE seen_at < $1 AND answers_until < $1";
-        tx.run(sweep, &[long_gone]).await?;
         tx.commit().await?;
+        self.sweep(node.seen_at).await?;
         Ok(before)
     }
 
@@ -85,6 +84,24 @@ impl Store {
         let known = tx.run(SQL, &[Arg::Text(node), Arg::Text(&key.to_string())]).await? == 1;
         tx.commit().await?;
         Ok(known)
+    }
+
+    /// Takes away what is long over: nodes, claims and stages. Nobody waits for it, and of many who
+    /// sweep at once one does.
+    async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        if !tx.may_sweep().await? {
+            return Ok(());
+        }
+        let over = [
+            ("DELETE FROM nodes WHERE seen_at < $1 AND answers_until < $1", LIVE * 100),
+            ("DELETE FROM claims WHERE expires_at < $1", KEPT),
+            ("DELETE FROM stages WHERE expires_at < $1", KEPT),
+        ];
+        for (sql, kept) in over {
+            tx.run(sql, &[Arg::Int(number(now.minus(kept)))]).await?;
+        }
+        tx.commit().await
     }
 
     /// Takes a node off the list, at its orderly end or because it is known to be gone.

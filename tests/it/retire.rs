@@ -98,7 +98,7 @@ async fn of_sessions_from_before_that_was_written_down_it_is_said_that_nothing_i
     town.renewing_alice_on(json!({ "device_id": "TWO" })).await;
     let raw = town.raw_database().await;
     for sql in ["UPDATE devices SET key_id = NULL", "UPDATE refreshes SET keys = ''"] {
-        sqlx::query(sql).execute(&raw).await.unwrap();
+        raw.run(sql).await;
     }
 
     let signed = town.store.signed_with(key).await.unwrap();

@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod home;
 mod log;
 mod mint;
 mod proof;
@@ -27,11 +28,11 @@ use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
 use amaretti::token::{Account, AccountState};
 use axum::Router;
-use tempfile::TempDir;
 use tokio::sync::watch;
 
 pub(crate) use answer::Answer;
 pub(crate) use client::Client;
+pub(crate) use home::{Home, Raw};
 pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
 pub(crate) use proof::*;
@@ -87,7 +88,7 @@ impl Default for Setting {
 
 /// A node and where it lives.
 pub(crate) struct Town {
-    folder: Arc<TempDir>,
+    home: Arc<Home>,
     keys: PathBuf,
     /// The name of the node.
     pub(crate) name: String,
@@ -141,9 +142,9 @@ impl Town {
 
     pub(crate) async fn with(setting: Setting) -> Self {
         log::listen();
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let store = open_store(&folder).await.unwrap();
-        make_key(&store, &keys_of(&folder), BEGINNING).await.unwrap();
+        let home = Arc::new(Home::new());
+        let store = open_store(&home).await.unwrap();
+        make_key(&store, &home.keys(), BEGINNING).await.unwrap();
         let passwords = Passwords::new(1, CHEAP).unwrap();
         for (user, password) in [(ALICE, ALICES_PASSWORD), (BOB, BOBS_PASSWORD)] {
             let hash = passwords.hash(password).await.unwrap();
@@ -152,7 +153,7 @@ impl Town {
             tx.commit().await.unwrap();
         }
         store.close().await;
-        Self::open(folder, Arc::new(ManualClock::at(BEGINNING)), setting).await.unwrap()
+        Self::open(home, Arc::new(ManualClock::at(BEGINNING)), setting).await.unwrap()
     }
 
     /// The same town after a restart, or a second process in the same folder.
@@ -161,28 +162,28 @@ impl Town {
     }
 
     pub(crate) async fn again_with(&self, setting: Setting) -> Self {
-        Self::open(self.folder.clone(), self.clock.clone(), setting).await.unwrap()
+        Self::open(self.home.clone(), self.clock.clone(), setting).await.unwrap()
     }
 
     /// The same town after a restart with the clock put to another instant.
     pub(crate) async fn again_at(&self, now: Timestamp) -> Self {
         let clock = Arc::new(ManualClock::at(now));
-        Self::open(self.folder.clone(), clock, Setting::default()).await.unwrap()
+        Self::open(self.home.clone(), clock, Setting::default()).await.unwrap()
     }
 
     /// Another node on the same store that bears the same name.
     pub(crate) async fn namesake(&self) -> Self {
-        let (folder, keys, name) = (self.folder.clone(), self.keys.clone(), self.name.clone());
-        Self::open_named(folder, keys, name, self.clock.clone(), Setting::default()).await.unwrap()
+        let (home, keys, name) = (self.home.clone(), self.keys.clone(), self.name.clone());
+        Self::open_named(home, keys, name, self.clock.clone(), Setting::default()).await.unwrap()
     }
 
     /// Another node on the same store, with a folder of keys of its own: a copy.
     pub(crate) async fn beside(&self) -> Self {
         let name = node_name();
-        let keys = self.folder.path().join(&name);
+        let keys = self.home.path().join(&name);
         copy_keys(&self.keys, &keys);
-        let (folder, clock) = (self.folder.clone(), self.clock.clone());
-        Self::open_named(folder, keys, name, clock, Setting::default()).await.unwrap()
+        let (home, clock) = (self.home.clone(), self.clock.clone());
+        Self::open_named(home, keys, name, clock, Setting::default()).await.unwrap()
     }
 
     /// Hands the keys of this node to another, as its operator does.
@@ -192,26 +193,26 @@ impl Town {
 
     /// Starts a node in the folder once more, to see whether it does.
     pub(crate) async fn starts(&self) -> Result<Self, KeyCareError> {
-        Self::open(self.folder.clone(), self.clock.clone(), Setting::default()).await
+        Self::open(self.home.clone(), self.clock.clone(), Setting::default()).await
     }
 
     async fn open(
-        folder: Arc<TempDir>,
+        home: Arc<Home>,
         clock: Arc<ManualClock>,
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
-        let keys = keys_of(&folder);
-        Self::open_named(folder, keys, node_name(), clock, setting).await
+        let keys = home.keys();
+        Self::open_named(home, keys, node_name(), clock, setting).await
     }
 
     async fn open_named(
-        folder: Arc<TempDir>,
+        home: Arc<Home>,
         keys: PathBuf,
         name: String,
         clock: Arc<ManualClock>,
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
-        let store = open_store(&folder).await.unwrap();
+        let store = open_store(&home).await.unwrap();
         let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
             Some(store.clone()),
@@ -219,7 +220,7 @@ impl Town {
             setting.policy,
             clock.clone(),
         );
-        let audit = Audit::open(Some(AuditTo::File(audit_of(&folder))), "node", &name).unwrap();
+        let audit = Audit::open(Some(AuditTo::File(audit_of(&home))), "node", &name).unwrap();
         let service = Arc::new(service.audited(audit));
         let staleness = u64::try_from(setting.max_staleness.as_millis()).unwrap();
         let care = KeyCare::new(keys.clone(), name.clone()).answering_for(staleness);
@@ -228,7 +229,7 @@ impl Town {
         let following = Mutex::new(Some(following.await.unwrap()));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
-        Ok(Self { folder, keys, name, clock, store, service, care, following, routers })
+        Ok(Self { home, keys, name, clock, store, service, care, following, routers })
     }
 
     /// A node beside this one that holds the same keys and has neither store nor feed.
@@ -249,7 +250,7 @@ impl Town {
             self.clock.clone(),
         ));
         KeyCare::new(self.keys_folder(), node_name()).start(&service).await.unwrap();
-        Verifier { routers: Routers::of(&service, setting), _folder: self.folder.clone() }
+        Verifier { routers: Routers::of(&service, setting), _home: self.home.clone() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -267,21 +268,18 @@ impl Town {
 
     /// What was told on the audit stream of every node in this folder, oldest first.
     pub(crate) fn audited(&self) -> Vec<serde_json::Value> {
-        let lines = std::fs::read_to_string(audit_of(&self.folder)).unwrap();
+        let lines = std::fs::read_to_string(audit_of(&self.home)).unwrap();
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Opens the store of this town under a server name of one's own.
     pub(crate) async fn open_store_as(&self, server: &str) -> Result<Store, StoreError> {
-        Store::open(&data_of(&self.folder), &ServerName::parse(server).unwrap()).await
+        Store::open(&self.home.place(), &ServerName::parse(server).unwrap()).await
     }
 
     /// The database itself, for what no program of ours does to it.
-    pub(crate) async fn raw_database(&self) -> sqlx::SqlitePool {
-        let file = data_of(&self.folder).join("amaretti.sqlite");
-        sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(file))
-            .await
-            .unwrap()
+    pub(crate) async fn raw_database(&self) -> Raw {
+        self.home.raw().await
     }
 
     /// Follows the feed from now on.
@@ -302,7 +300,7 @@ impl Town {
     /// Writes a fact as another process would: this node has not heard it yet.
     pub(crate) async fn write_unheard(&self, fact: &Fact) {
         let mut tx = self.store.begin().await.unwrap();
-        tx.append(fact, None, &[]).await.unwrap();
+        tx.append(fact, None, &[]).unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -317,23 +315,15 @@ impl Town {
 /// A node without store and feed.
 pub(crate) struct Verifier {
     routers: Routers,
-    _folder: Arc<TempDir>,
+    _home: Arc<Home>,
 }
 
 /// The standing of an account that is locked.
 pub(crate) const LOCKED: Standing =
     Standing::Open(Account { state: AccountState::Locked, admin: false });
 
-async fn open_store(folder: &TempDir) -> Result<Store, StoreError> {
-    Store::open(&data_of(folder), &ServerName::parse(SERVER).unwrap()).await
-}
-
-fn data_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("data")
-}
-
-fn keys_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("keys")
+async fn open_store(home: &Home) -> Result<Store, StoreError> {
+    Store::open(&home.place(), &ServerName::parse(SERVER).unwrap()).await
 }
 
 fn copy_keys(from: &Path, to: &Path) {
@@ -344,8 +334,8 @@ fn copy_keys(from: &Path, to: &Path) {
     }
 }
 
-fn audit_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("audit")
+fn audit_of(home: &Home) -> PathBuf {
+    home.path().join("audit")
 }
 
 fn node_name() -> String {
