@@ -98,7 +98,8 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
     let server = config.server_name.clone();
     let service = Service::new(server, Some(store), passwords(config)?, policy(config), clock);
     let service = Arc::new(service.audited(audit).linked(link.clone()));
-    let care = Arc::new(KeyCare::new(config.keys.clone(), name));
+    let care = KeyCare::new(config.keys.clone(), name);
+    let care = Arc::new(care.answering_for(config.max_staleness.get()));
     let staleness = config.max_staleness.duration();
     let following = Following::start(service.clone(), care.clone(), staleness).await?;
     care.start(&service).await?;

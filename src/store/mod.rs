@@ -12,6 +12,7 @@ mod interactive;
 mod nodes;
 mod outbox;
 mod refreshes;
+mod signings;
 mod users;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use outbox::Mark;
 pub use refreshes::Renewal;
+pub use signings::Signed;
 pub use users::User;
 
 use crate::ident::ServerName;
