@@ -4,6 +4,7 @@
 
 mod anatomy;
 mod config;
+mod import;
 mod keys;
 mod outcome;
 mod registration;
@@ -60,6 +61,9 @@ enum Command {
     /// Say who may register
     #[command(subcommand)]
     RegistrationToken(registration::Registration),
+    /// Take over what another server has
+    #[command(subcommand)]
+    Import(import::Import),
     /// Show every setting there is
     #[command(subcommand)]
     Config(config::Settings),
@@ -128,6 +132,7 @@ pub fn run() -> ExitCode {
         Command::Session(session) => session.run(),
         Command::User(user) => user.run(),
         Command::RegistrationToken(registration) => registration.run(),
+        Command::Import(import) => import.run(),
         Command::Config(settings) => settings.run(),
     };
     outcome::exit(done)

@@ -10,6 +10,7 @@ mod feed;
 mod interactive;
 mod nodes;
 mod refreshes;
+mod synapse;
 mod users;
 
 use std::fs::{DirBuilder, Permissions};
@@ -26,6 +27,7 @@ pub use feed::{Cursor, Entry};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;
+pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
 
 use crate::ident::ServerName;
