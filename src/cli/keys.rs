@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, note, table};
-use super::{Done, Place, Trouble, block_on, say};
+use super::{Done, Place, Trouble, block_on, existing_store, open_store, say};
 use crate::keyfile::{self, Held, KeyFile};
 use crate::revocations::{Fact, KeyState};
 use crate::service::make_key;
-use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 use crate::token::{Key, KeyId, Kind};
 
@@ -75,7 +74,7 @@ impl Keys {
 impl New {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
-        let store = Store::open(&config.data, &config.server_name).await?;
+        let store = open_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         if let Some(file) = files.first() {
@@ -100,7 +99,7 @@ impl New {
 
 async fn rotate(place: Place) -> Done {
     let config = place.resolve(None, None)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(&config).await?;
     let files = keyfile::read_folder(&config.keys)?;
     keyfile::check_store(&files, store.id())?;
     if !files.iter().any(|file| matches!(file.held, Held::Key(_))) {
@@ -119,7 +118,7 @@ impl Retire {
         let id = KeyId::parse(&self.key).ok_or_else(|| {
             Trouble::new("a key id has 8 digits: `amaretti keys list` shows them")
         })?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         let others = files.iter().filter(|file| file.id != id);
@@ -139,7 +138,7 @@ impl Retire {
             return Err(Trouble::new(what));
         }
         let mut tx = store.begin().await?;
-        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id]).await?;
+        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id])?;
         tx.commit().await?;
         note("No node uses it again: take its file away everywhere.");
         say(&format!("retired key {id}; sessions that may be hit: {hit}"))
@@ -153,7 +152,7 @@ async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
     let mut files = keyfile::read_folder(&config.keys)?;
     files.sort_by_key(|file| (file.created, file.id));
-    let holders = match Store::open_existing(&config.data, &config.server_name).await {
+    let holders = match existing_store(&config).await {
         Ok(store) => store.live_nodes(SystemClock::default().now()).await?,
         Err(_) => Vec::new(),
     };

@@ -12,13 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
-use super::{Done, Place, Trouble, passwords, say};
+use super::{Done, Place, Trouble, open_store, passwords, say};
 use crate::config::{Config, LogFormat};
 use crate::http::{self, Face};
 use crate::keyfile;
 use crate::random::random;
 use crate::service::{Following, KeyCare, Limits, Policy, Service, make_key};
-use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 
 #[derive(Args)]
@@ -73,12 +72,14 @@ impl Serve {
     }
 }
 
-/// A node with a store. On the very first run it makes its key, which the answer tells.
+/// A node with a store. On the very first run, with a database of its own, it makes its key, which
+/// the answer tells; of many nodes on one database each would make another.
 async fn issuer(config: &Config) -> Result<(Node, bool), Trouble> {
-    let store = Store::open(&config.data, &config.server_name).await?;
+    let store = open_store(config).await?;
     let clock = Arc::new(SystemClock::default());
     let has_had_key = store.read().await?.has_had_key().await?;
-    let first_run = !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
+    let alone = config.database.is_none();
+    let first_run = alone && !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
     if first_run {
         make_key(&store, &config.keys, clock.now()).await?;
     }
@@ -150,6 +151,7 @@ impl Node {
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
+            latencies: http::Latencies::default(),
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
         let care = tokio::spawn(self.care.clone().run(self.service, stopped.clone()));

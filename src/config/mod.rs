@@ -7,6 +7,7 @@
 //! value is wrong, where it was written and what may stand there instead.
 
 mod catalog;
+mod database;
 mod error;
 mod load;
 mod settings;
@@ -14,8 +15,9 @@ mod source;
 mod units;
 mod values;
 
+pub use database::DatabaseUrl;
 pub use error::{ConfigError, Origin};
-pub use settings::{Config, LogFormat, PasswordHashing, Registration, Tries};
+pub use settings::{Config, LogFormat, PasswordHashing, Postgresql, Registration, Tries};
 pub use source::Overrides;
 pub use units::{
     Bytes, DurationError, Life, Millis, Networks, SizeError, parse_duration, parse_size,

@@ -8,10 +8,11 @@ use core::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
+use super::DatabaseUrl;
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, duration, folder, life, log_filter, log_format, networks, number, registration,
-    server_name, size, switch, url,
+    address, database, duration, folder, life, log_filter, log_format, networks, number,
+    registration, server_name, size, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -29,7 +30,12 @@ pub struct Config {
     #[config(env = "AMARETTI_INTERNAL", default = "127.0.0.1:8010", deserialize_with = address)]
     pub internal: SocketAddr,
 
-    /// Folder of the database and of what is kept beside it; made when it is missing.
+    /// URL of a PostgreSQL database, such as <postgres://amaretti@db.example.com/amaretti>, for more
+    /// than one node; without it a SQLite file in `data` is used. A secret when it holds a password.
+    #[config(env = "AMARETTI_DATABASE", deserialize_with = database)]
+    pub database: Option<DatabaseUrl>,
+
+    /// Folder of the SQLite database and of what is kept beside it; made when it is missing.
     #[config(env = "AMARETTI_DATA", default = "data", deserialize_with = folder)]
     pub data: PathBuf,
 
@@ -156,6 +162,10 @@ pub struct Config {
     )]
     pub trusted_proxies: Networks,
 
+    /// How a PostgreSQL database is spoken to.
+    #[config(nested)]
+    pub postgresql: Postgresql,
+
     /// How often things may be tried.
     #[config(nested)]
     pub tries_per_minute: Tries,
@@ -183,6 +193,33 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// How a PostgreSQL database is spoken to.
+#[derive(Clone, Debug, PartialEq, confique::Config)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Postgresql {
+    /// Most connections that a node has open at once; with listening to the feed, one more.
+    #[config(
+        env = "AMARETTI_POSTGRESQL_CONNECTIONS",
+        default = 8,
+        deserialize_with = number::<_, 1, 1000>
+    )]
+    pub connections: u32,
+
+    /// Longest time (a duration) that a connection, a wait for one or a statement may take, on the
+    /// server as on this side; a wait for a lock may take half of it.
+    #[config(
+        env = "AMARETTI_POSTGRESQL_TIMEOUT",
+        default = "5s",
+        deserialize_with = duration::<_, 100, MINUTE>
+    )]
+    pub timeout: Millis,
+
+    /// Whether a pooler (PgBouncer) stands between that gives each transaction another connection:
+    /// then no statement is prepared, and the feed is polled and not listened to.
+    #[config(env = "AMARETTI_POSTGRESQL_POOLER", default = false, deserialize_with = switch)]
+    pub pooler: bool,
 }
 
 /// How often one address may try things in a minute; 0 for no limit. On one account passwords may

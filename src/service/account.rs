@@ -84,7 +84,7 @@ impl Service {
     /// # Errors
     /// [`Failure`] when the store is away, and then nothing has happened.
     pub async fn set_standing(&self, user_id: &str, change: Change) -> Result<bool, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         let facts = tx.facts_about(user_id).await?;
         let user = UserId::parse(user_id).map_err(|_| Declined::InvalidUsername)?;
         let Some(at) = tx.tick(user_id, self.now()).await? else { return Ok(false) };
@@ -162,7 +162,9 @@ impl Service {
             expires_at: Some(end),
             carried: &carried,
         };
-        Ok(grant.mint(subkey)?)
+        let token = grant.mint(subkey)?;
+        self.metrics.minted(Kind::Login);
+        Ok(token)
     }
 }
 

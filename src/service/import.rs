@@ -44,32 +44,33 @@ pub struct TakenOver {
 }
 
 impl Service {
-    /// Takes over users with everything that is theirs, all or none of them.
+    /// Takes over users, each with everything that is theirs or not at all.
     ///
     /// # Errors
-    /// [`super::Failure`] when the store is away, and then nothing has happened.
+    /// [`super::Failure`] when the store is away; then the users before have been taken over.
     pub async fn take_over(
         &self,
         users: &[SynapseUser],
         rehearsal: Rehearsal,
     ) -> Result<TakenOver, Denial> {
-        let mut tx = self.store()?.begin().await?;
-        let (mut taken, mut facts) = (TakenOver::default(), Vec::new());
+        let mut taken = TakenOver::default();
         for user in users {
-            if self.is_ours(user) {
-                self.take_over_user(&mut tx, user, &mut taken, &mut facts).await?;
-            } else {
+            if !self.is_ours(user) {
                 taken.left_out += 1;
+                continue;
             }
+            let mut tx = self.store()?.begin_for(&user.user_id).await?;
+            let mut facts = Vec::new();
+            self.take_over_user(&mut tx, user, &mut taken, &mut facts).await?;
+            if rehearsal == Rehearsal::Yes {
+                continue;
+            }
+            for fact in &facts {
+                tx.append(fact, None, &[])?;
+            }
+            tx.commit().await?;
+            facts.iter().for_each(|fact| self.heard(Some(fact)));
         }
-        if rehearsal == Rehearsal::Yes {
-            return Ok(taken);
-        }
-        for fact in &facts {
-            tx.append(fact, None, &[]).await?;
-        }
-        tx.commit().await?;
-        facts.iter().for_each(|fact| self.heard(Some(fact)));
         Ok(taken)
     }
 

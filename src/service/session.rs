@@ -59,7 +59,7 @@ impl Service {
     /// # Errors
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_sessions_of(&self, user_id: &str) -> Result<Option<Ended>, Denial> {
-        let tx = self.store()?.begin().await?;
+        let tx = self.store()?.begin_for(user_id).await?;
         self.end_all(tx, user_id).await
     }
 
@@ -81,7 +81,7 @@ impl Service {
         user_id: &str,
         hash: &str,
     ) -> Result<Option<Ended>, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         if !tx.set_password_hash(user_id, hash).await? {
             return Ok(None);
         }
@@ -93,7 +93,7 @@ impl Service {
     /// # Errors
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_session(&self, user_id: &str, session: SessionId) -> Result<Ended, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         let device = tx.device_of(session).await?.filter(|device| device.user_id == user_id);
         let devices = match &device {
             Some(device) => {
@@ -117,7 +117,7 @@ impl Service {
 
     /// A transaction in which the caller's session lives and its account may act.
     pub(super) async fn judged(&self, caller: &Caller, gate: Gate) -> Result<Tx, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(&caller.user_id).await?;
         let facts = tx.facts_about(&caller.user_id).await?;
         caller.judge(&facts, gate)?;
         Ok(tx)
@@ -133,7 +133,7 @@ impl Service {
     }
 
     pub(super) async fn end(&self, mut tx: Tx, fact: &Fact) -> Result<(), Denial> {
-        tx.append(fact, None, &self.ring().ids()).await?;
+        tx.append(fact, None, &self.ring().ids())?;
         tx.commit().await?;
         self.heard(Some(fact));
         Ok(())
@@ -141,6 +141,9 @@ impl Service {
 
     /// Takes a committed fact into memory at once; the follower will bring it again.
     pub(super) fn heard(&self, fact: Option<&Fact>) {
+        if fact.is_some() {
+            self.metrics.heard();
+        }
         match fact {
             Some(Fact::Imported(token)) => self.imports.learn(token),
             Some(fact) => self.facts.append(fact),

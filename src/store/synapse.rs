@@ -4,13 +4,19 @@
 //! file refuses to know what becomes of them.
 
 use std::path::Path;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::StoreError;
-use super::engine::{Arg, Pool, Row};
+use super::engine::{Arg, Pool, Row, Server};
 use super::users::{instant, number};
 use crate::imports::Digest;
 use crate::time::Timestamp;
 use crate::token::Kind;
+
+/// How long one question may take: a large table is counted whole.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A Synapse database.
 pub struct Synapse(Pool);
@@ -77,6 +83,15 @@ impl Synapse {
         Pool::foreign_file(file).await.map(Self)
     }
 
+    /// The database on a server of PostgreSQL, by the parameters that libpq knows it by.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they do not name one.
+    pub fn on_server(parameters: &[(String, String)]) -> Result<Self, StoreError> {
+        let server = Server::new(&url(parameters), 1, PATIENCE)?;
+        Ok(Self(Pool::foreign_server(&server)))
+    }
+
     /// How much there is in it.
     ///
     /// # Errors
@@ -134,6 +149,19 @@ impl Synapse {
         }
         Ok(users)
     }
+}
+
+/// A URL that says the same as libpq's parameters. Without a host it is the socket that servers
+/// have by default.
+fn url(parameters: &[(String, String)]) -> String {
+    let escaped = |text: &str| percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string();
+    let pairs = parameters.iter().map(|(key, value)| {
+        let key = if key == "database" { "dbname" } else { key };
+        format!("{key}={}", escaped(value))
+    });
+    let named = parameters.iter().any(|(key, _)| key == "host" || key == "hostaddr");
+    let socket = (!named).then(|| format!("host={}", escaped("/var/run/postgresql")));
+    format!("postgres://?{}", pairs.chain(socket).collect::<Vec<_>>().join("&"))
 }
 
 /// Tokens by which an admin acts as somebody else are left out.
