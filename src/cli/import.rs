@@ -9,10 +9,10 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::outcome::{note, table};
-use super::{Done, Place, Trouble, block_on, say, service};
+use super::{Done, Place, Trouble, block_on, existing_store, say, service};
 use crate::homeserver::{Engine, HomeserverYaml};
 use crate::service::{Rehearsal, Service, TakenOver};
-use crate::store::{Store, Synapse, Totals};
+use crate::store::{Synapse, Totals};
 use crate::time::{Clock, SystemClock};
 
 /// How many users are taken over in one transaction.
@@ -68,7 +68,7 @@ impl FromSynapse {
         }
         let synapse = open(&yaml.database).await?;
         let totals = synapse.totals().await?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let rehearsal = if self.dry_run { Rehearsal::Yes } else { Rehearsal::No };
         let taken = all(&service(&config, store).await?, &synapse, totals, rehearsal).await?;
         report(totals, taken, rehearsal)
@@ -78,7 +78,7 @@ impl FromSynapse {
 async fn open(engine: &Engine) -> Result<Synapse, Trouble> {
     let opened = match engine {
         Engine::Sqlite(file) => Synapse::in_file(file).await,
-        Engine::Postgres(parameters) => Synapse::on_server(parameters).await,
+        Engine::Postgres(parameters) => Synapse::on_server(parameters),
     };
     opened.map_err(|error| Trouble::new(format!("cannot read Synapse's database: {error}")))
 }
