@@ -19,11 +19,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use zeroize::Zeroizing;
 
 use outcome::{Done, Trouble, say};
 
 use crate::config::{Config, Overrides};
-use crate::service::{HashCost, Passwords, Policy, Service};
+use crate::secret;
+use crate::service::{Audit, HashCost, Passwords, Policy, Service};
 use crate::store::{self, Server, Store, StoreError};
 use crate::time::SystemClock;
 
@@ -127,7 +129,16 @@ async fn service(config: &Config, store: Store) -> Result<Service, Trouble> {
     let policy = Policy::default();
     let (server, clock) = (config.server_name.clone(), SystemClock::default());
     let passwords = passwords(config)?;
-    Ok(Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock)))
+    let service = Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock));
+    Ok(service.audited(audit(config)?))
+}
+
+/// The audit stream of whoever gives this command, opened before anything is done.
+fn audit(config: &Config) -> Result<Audit, Trouble> {
+    let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
+    let name = names.filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| "unknown".to_owned());
+    Ok(Audit::open(config.audit.clone(), "operator", &name)?)
 }
 
 fn passwords(config: &Config) -> Result<Passwords, Trouble> {
@@ -137,7 +148,17 @@ fn passwords(config: &Config) -> Result<Passwords, Trouble> {
         iterations: hashing.iterations,
         parallelism: hashing.parallelism,
     };
-    Ok(Passwords::new(hashing.slots().get(), cost)?)
+    let passwords = Passwords::new(hashing.slots().get(), cost)?;
+    Ok(match pepper(config)? {
+        Some(pepper) => passwords.peppered(pepper),
+        None => passwords,
+    })
+}
+
+/// What Synapse put behind passwords before it hashed them.
+fn pepper(config: &Config) -> Result<Option<Zeroizing<String>>, Trouble> {
+    let file = config.password_hashing.pepper_file.as_deref();
+    Ok(file.map(secret::first_line).transpose()?)
 }
 
 /// Parses the command line of this process and does what it says.

@@ -8,10 +8,12 @@ use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
 use super::outcome::{instant, table};
-use super::{Done, Place, Trouble, block_on, existing_store, open_store, passwords, say, service};
+use super::{
+    Done, Place, Trouble, audit, block_on, existing_store, open_store, passwords, say, service,
+};
 use crate::config::Config;
 use crate::ident::{Localpart, UserId};
-use crate::service::Change;
+use crate::service::{Change, Event};
 use crate::time::{Clock, SystemClock};
 
 #[derive(Subcommand)]
@@ -26,6 +28,8 @@ pub(super) enum User {
     Lock(Who),
     /// Unlock an account
     Unlock(Who),
+    /// Let a user administer the homeserver, or no longer
+    Admin(Admin),
     /// End an account for ever; its name stays taken
     Deactivate(Who),
     /// List users
@@ -53,6 +57,30 @@ pub(super) struct Who {
     place: Place,
 }
 
+#[derive(Args)]
+pub(super) struct Admin {
+    #[command(flatten)]
+    who: Who,
+    /// Whether it does
+    #[arg(value_enum)]
+    switch: Switch,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Admin {
+    async fn change(self) -> Done {
+        match self.switch {
+            Switch::On => self.who.change(Change::Admin(true), "administers from now on:").await,
+            Switch::Off => self.who.change(Change::Admin(false), "administers no longer:").await,
+        }
+    }
+}
+
 impl User {
     pub(super) fn run(self) -> Done {
         match self {
@@ -61,6 +89,7 @@ impl User {
             Self::Logout(who) => block_on(who.logout()),
             Self::Lock(who) => block_on(who.change(Change::Lock, "locked")),
             Self::Unlock(who) => block_on(who.change(Change::Unlock, "unlocked")),
+            Self::Admin(admin) => block_on(admin.change()),
             Self::Deactivate(who) => block_on(who.change(Change::Deactivate, "deactivated")),
             Self::List(place) => block_on(list(place)),
         }
@@ -74,15 +103,17 @@ impl Named {
         let localpart = UserId::parse(&user_id)?.localpart();
         Localpart::parse(localpart, &config.server_name)
             .map_err(|error| Trouble::new(format!("{localpart}: {error}")))?;
+        let audit = audit(&config)?;
         let password = self.password()?;
         let hash = passwords(&config)?.hash(&password).await?;
         let store = open_store(&config).await?;
-        let mut tx = store.begin_for(&user_id).await?;
-        if !tx.add_user(&user_id, &hash, SystemClock::default().now()).await? {
+        let (mut tx, now) = (store.begin_for(&user_id).await?, SystemClock::default().now());
+        if !tx.add_user(&user_id, &hash, now).await? {
             let what = format!("{user_id} exists: `amaretti user password {localpart}` changes it");
             return Err(Trouble::new(what));
         }
         tx.commit().await?;
+        audit.tell(now, &Event::UserAdded { user_id: &user_id });
         say(&format!("added {user_id}"))
     }
 

@@ -1,9 +1,12 @@
-//! The URL of a PostgreSQL database: what may stand in it, and that nobody sees its password.
+//! How a PostgreSQL database is reached: a URL whose password nobody sees, and limits.
 //!
 //! It refuses what would only look safe. Nothing is connected to here.
 
 use core::fmt;
 use std::env;
+
+use super::units::{MINUTE, Millis};
+use super::values::{duration, number, switch};
 
 /// The parameters of a URL that are understood.
 const KNOWN: [&str; 9] = [
@@ -69,4 +72,31 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DatabaseUrl(not shown)")
     }
+}
+
+/// How a PostgreSQL database is spoken to.
+#[derive(Clone, Debug, PartialEq, confique::Config)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Postgresql {
+    /// Most connections that a node has open at once; with listening to the feed, one more.
+    #[config(
+        env = "AMARETTI_POSTGRESQL_CONNECTIONS",
+        default = 8,
+        deserialize_with = number::<_, 1, 1000>
+    )]
+    pub connections: u32,
+
+    /// Longest time (a duration) that a connection, a wait for one or a statement may take, on the
+    /// server as on this side; a wait for a lock may take half of it.
+    #[config(
+        env = "AMARETTI_POSTGRESQL_TIMEOUT",
+        default = "5s",
+        deserialize_with = duration::<_, 100, MINUTE>
+    )]
+    pub timeout: Millis,
+
+    /// Whether a pooler (PgBouncer) stands between that gives each transaction another connection:
+    /// then no statement is prepared, and the feed is polled and not listened to.
+    #[config(env = "AMARETTI_POSTGRESQL_POOLER", default = false, deserialize_with = switch)]
+    pub pooler: bool,
 }

@@ -15,9 +15,11 @@ mod source;
 mod units;
 mod values;
 
-pub use database::DatabaseUrl;
+pub use database::{DatabaseUrl, Postgresql};
 pub use error::{ConfigError, Origin};
-pub use settings::{Config, LogFormat, PasswordHashing, Postgresql, Registration, Tries};
+pub use settings::{
+    AuditTo, Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
+};
 pub use source::Overrides;
 pub use units::{
     Bytes, DurationError, Life, Millis, Networks, SizeError, parse_duration, parse_size,

@@ -8,11 +8,11 @@ use core::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::DatabaseUrl;
+use super::database::{DatabaseUrl, Postgresql};
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, database, duration, folder, life, log_filter, log_format, networks, number,
-    registration, server_name, size, switch, url,
+    address, audit, database, duration, file, folder, homeserver, life, log_filter, log_format,
+    networks, node_name, number, plain_url, registration, server_name, size, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -22,6 +22,11 @@ const YEAR: u64 = 365 * DAY;
 #[derive(Clone, Debug, PartialEq, confique::Config)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
 pub struct Config {
+    /// What operators call this node, up to 64 of A-Z a-z 0-9 . _ : -, such as web1; no other node
+    /// of the same database may bear it. Else it is the name of the machine and the port of `listen`.
+    #[config(env = "AMARETTI_NODE_NAME", deserialize_with = node_name)]
+    pub node_name: Option<String>,
+
     /// Address and port where clients are served.
     #[config(env = "AMARETTI_LISTEN", default = "127.0.0.1:8009", deserialize_with = address)]
     pub listen: SocketAddr,
@@ -153,6 +158,11 @@ pub struct Config {
     #[config(env = "AMARETTI_LOG_FORMAT", default = "text", deserialize_with = log_format)]
     pub log_format: LogFormat,
 
+    /// Where the audit stream goes, a JSON object a line: a file, stdout or stderr. Opened before
+    /// anything is done, and anew on SIGHUP.
+    #[config(env = "AMARETTI_AUDIT", deserialize_with = audit)]
+    pub audit: Option<AuditTo>,
+
     /// Networks (with commas between) whose word is taken for where a request comes from: the last
     /// address in X-Forwarded-For that is not in one of them. From elsewhere the header is ignored.
     #[config(
@@ -165,6 +175,10 @@ pub struct Config {
     /// How a PostgreSQL database is spoken to.
     #[config(nested)]
     pub postgresql: Postgresql,
+
+    /// The homeserver that stands behind.
+    #[config(nested)]
+    pub homeserver: Homeserver,
 
     /// How often things may be tried.
     #[config(nested)]
@@ -186,6 +200,17 @@ pub enum Registration {
     Open,
 }
 
+/// Where the audit stream goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditTo {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
 /// How a line is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -195,31 +220,35 @@ pub enum LogFormat {
     Json,
 }
 
-/// How a PostgreSQL database is spoken to.
+/// What stands behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HomeserverKind {
+    /// Nothing that wants to be told of anybody.
+    None,
+    /// Synapse, with `matrix_authentication_service` pointing here.
+    Synapse,
+}
+
+/// The homeserver that is told of users and devices, and that asks here about tokens.
 #[derive(Clone, Debug, PartialEq, confique::Config)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
-pub struct Postgresql {
-    /// Most connections that a node has open at once; with listening to the feed, one more.
-    #[config(
-        env = "AMARETTI_POSTGRESQL_CONNECTIONS",
-        default = 8,
-        deserialize_with = number::<_, 1, 1000>
-    )]
-    pub connections: u32,
+pub struct Homeserver {
+    /// Which homeserver it is: `none`, or `synapse` (1.136 or later, unmodified).
+    #[config(env = "AMARETTI_HOMESERVER_KIND", default = "none", deserialize_with = homeserver)]
+    pub kind: HomeserverKind,
 
-    /// Longest time (a duration) that a connection, a wait for one or a statement may take, on the
-    /// server as on this side; a wait for a lock may take half of it.
+    /// Where it is reached from here, past every proxy; plain HTTP.
     #[config(
-        env = "AMARETTI_POSTGRESQL_TIMEOUT",
-        default = "5s",
-        deserialize_with = duration::<_, 100, MINUTE>
+        env = "AMARETTI_HOMESERVER_URL",
+        default = "http://127.0.0.1:8008",
+        deserialize_with = plain_url
     )]
-    pub timeout: Millis,
+    pub url: String,
 
-    /// Whether a pooler (PgBouncer) stands between that gives each transaction another connection:
-    /// then no statement is prepared, and the feed is polled and not listened to.
-    #[config(env = "AMARETTI_POSTGRESQL_POOLER", default = false, deserialize_with = switch)]
-    pub pooler: bool,
+    /// File whose first line is the secret that both share; nobody else may read it. Synapse is
+    /// given the same file as `secret_path`.
+    #[config(env = "AMARETTI_HOMESERVER_SECRET_FILE", deserialize_with = file)]
+    pub secret_file: Option<PathBuf>,
 }
 
 /// How often one address may try things in a minute; 0 for no limit. On one account passwords may
@@ -304,6 +333,11 @@ pub struct PasswordHashing {
         deserialize_with = number::<_, 1, 64>
     )]
     pub parallelism: u32,
+
+    /// File whose first line was put behind every password that Synapse hashed (its
+    /// `password_config.pepper`); needed as long as such hashes are left.
+    #[config(env = "AMARETTI_PASSWORD_HASHING_PEPPER_FILE", deserialize_with = file)]
+    pub pepper_file: Option<PathBuf>,
 }
 
 impl PasswordHashing {

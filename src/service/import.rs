@@ -88,9 +88,7 @@ impl Service {
         facts: &mut Vec<Fact>,
     ) -> Result<(), Denial> {
         let hash = user.password_hash.as_deref().filter(|hash| is_predecessors(hash));
-        let new = tx
-            .add_user(&user.user_id, hash.unwrap_or(NO_PASSWORD), user.created_at)
-            .await?;
+        let new = tx.add_user(&user.user_id, hash.unwrap_or(NO_PASSWORD), user.created_at).await?;
         let Some(tick) = tx.tick(&user.user_id, self.now()).await? else { return Ok(()) };
         if new {
             taken.users += 1;
@@ -103,8 +101,20 @@ impl Service {
             }
         }
         if user.deactivated {
-            return Ok(());
+            Ok(())
+        } else {
+            self.take_over_sessions(tx, user, tick, taken, facts).await
         }
+    }
+
+    async fn take_over_sessions(
+        &self,
+        tx: &mut Tx,
+        user: &SynapseUser,
+        tick: Timestamp,
+        taken: &mut TakenOver,
+        facts: &mut Vec<Fact>,
+    ) -> Result<(), Denial> {
         let known = tx.imported(&user.user_id).await?;
         let known: HashSet<Digest> = known.iter().map(|token| token.digest).collect();
         let of = |device: Option<&str>| -> Vec<_> {

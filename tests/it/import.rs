@@ -31,7 +31,7 @@ impl Stopped {
         Self { synapse: Synapse::in_file(&file).await.unwrap(), database, _folder: folder }
     }
 
-    async fn into(&self, town: &Town, rehearsal: Rehearsal) -> TakenOver {
+    async fn moves_to(&self, town: &Town, rehearsal: Rehearsal) -> TakenOver {
         let users = self.synapse.users_after("", 100, town.now()).await.unwrap();
         town.service.take_over(&users, rehearsal).await.unwrap()
     }
@@ -42,8 +42,8 @@ impl Stopped {
 }
 
 async fn taken_over() -> (Town, Stopped) {
-    let (town, stopped) = (Town::peppered("pepper").await, Stopped::new().await);
-    stopped.into(&town, Rehearsal::No).await;
+    let (town, stopped) = (Town::new().await, Stopped::new().await);
+    stopped.moves_to(&town, Rehearsal::No).await;
     (town, stopped)
 }
 
@@ -73,7 +73,7 @@ async fn tokens_that_were_dead_or_an_admins_in_disguise_stay_out() {
 async fn everything_is_counted() {
     let (town, stopped) = (Town::new().await, Stopped::new().await);
 
-    let taken = stopped.into(&town, Rehearsal::No).await;
+    let taken = stopped.moves_to(&town, Rehearsal::No).await;
 
     let totals = stopped.synapse.totals().await.unwrap();
     assert_eq!((totals.users, totals.devices), (7, 4));
@@ -94,12 +94,12 @@ async fn everything_is_counted() {
 async fn a_rehearsal_counts_the_same_and_takes_nothing_over() {
     let (town, stopped) = (Town::new().await, Stopped::new().await);
 
-    let rehearsed = stopped.into(&town, Rehearsal::Yes).await;
+    let rehearsed = stopped.moves_to(&town, Rehearsal::Yes).await;
 
     town.anonymous().with(PHONE).whoami().await.is(401, "M_UNKNOWN_TOKEN").soft();
     let users = town.store.users().await.unwrap();
     assert!(users.iter().all(|user| user.user_id != "@carol:example.com"), "{users:?}");
-    assert_eq!(stopped.into(&town, Rehearsal::No).await, rehearsed);
+    assert_eq!(stopped.moves_to(&town, Rehearsal::No).await, rehearsed);
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_second_time_takes_over_what_is_new_and_nothing_else() {
         )
         .await;
 
-    let taken = stopped.into(&town, Rehearsal::No).await;
+    let taken = stopped.moves_to(&town, Rehearsal::No).await;
 
     let new = TakenOver { access_tokens: 1, left_out: 2, ..TakenOver::default() };
     assert_eq!(taken, new);
@@ -127,7 +127,7 @@ async fn a_logout_ends_a_token_that_was_taken_over_for_ever() {
     carol.logout().await.good();
 
     carol.whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
-    stopped.into(&town, Rehearsal::No).await;
+    stopped.moves_to(&town, Rehearsal::No).await;
     carol.whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
     carol.at(&town.again().await).whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
     carol.with(LAPTOP).whoami().await.good();
@@ -146,7 +146,7 @@ async fn a_device_that_logged_in_here_is_given_no_old_token() {
         )
         .await;
 
-    stopped.into(&town, Rehearsal::No).await;
+    stopped.moves_to(&town, Rehearsal::No).await;
 
     here.whoami().await.good();
     here.with(PHONE).whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
@@ -165,8 +165,8 @@ async fn a_refresh_token_that_was_taken_over_gives_a_pair_of_ours() {
     let who = dodo.with(access).whoami().await;
     assert_eq!(who.good().text("device_id"), "RENEWING");
     town.wait(MINUTE);
-    dodo.refresh(RENEWING).await.is(401, "M_UNKNOWN_TOKEN").soft();
     dodo.refresh(answer.text("refresh_token")).await.good();
+    dodo.refresh(RENEWING).await.is(401, "M_UNKNOWN_TOKEN").soft();
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn another_node_hears_of_what_was_taken_over_and_a_restart_forgets_nothing
     let town = Town::new().await;
     let other = town.again().await;
     let _running = other.follow();
-    Stopped::new().await.into(&town, Rehearsal::No).await;
+    Stopped::new().await.moves_to(&town, Rehearsal::No).await;
 
     let carol = town.anonymous().with(PHONE).at(&other);
     until("the other node knows the token", async || carol.whoami().await.status == 200).await;

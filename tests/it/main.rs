@@ -7,6 +7,7 @@ mod support;
 
 mod answers;
 mod arbitrary;
+mod audit;
 mod body;
 mod claims;
 mod clock;
@@ -22,7 +23,9 @@ mod hashing;
 mod headers;
 mod health;
 mod howto;
+mod import;
 mod interactive;
+mod introspect;
 mod keys;
 mod limits;
 mod locked;

@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use amaretti::config::Networks;
+use amaretti::config::{AuditTo, Networks};
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
+use amaretti::secret::Secret;
 use amaretti::service::{
-    Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
+    Audit, Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
 };
 use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
@@ -65,6 +66,8 @@ pub(crate) struct Setting {
     pub(crate) body_limit: usize,
     pub(crate) patience: Duration,
     pub(crate) max_staleness: Duration,
+    /// What a homeserver proves itself by.
+    pub(crate) homeserver: Option<&'static str>,
 }
 
 impl Default for Setting {
@@ -77,6 +80,7 @@ impl Default for Setting {
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
+            homeserver: None,
         }
     }
 }
@@ -107,6 +111,7 @@ impl Routers {
             query_token,
             token_refresh,
             public_url: public_url.map(str::to_owned),
+            homeserver: setting.homeserver.map(|text| Arc::new(Secret::parse(text).unwrap())),
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit,
             patience,
@@ -173,14 +178,17 @@ impl Town {
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
         let store = open_store(&home).await.unwrap();
-        let service = Arc::new(Service::new(
+        let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
             Some(store.clone()),
-            Passwords::new(1, CHEAP).unwrap(),
+            Passwords::new(1, CHEAP).unwrap().peppered("pepper".to_owned().into()),
             setting.policy,
             clock.clone(),
-        ));
-        let care = Arc::new(KeyCare::new(home.keys(), node_name()));
+        );
+        let name = node_name();
+        let audit = Audit::open(Some(AuditTo::File(audit_of(&home))), "node", &name).unwrap();
+        let service = Arc::new(service.audited(audit));
+        let care = Arc::new(KeyCare::new(home.keys(), name));
         let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
         let following = Mutex::new(Some(following.await.unwrap()));
         care.start(&service).await?;
@@ -190,6 +198,14 @@ impl Town {
 
     /// A node beside this one that holds the same keys and has neither store nor feed.
     pub(crate) async fn verifier(&self, longest_life: Option<u64>) -> Verifier {
+        self.verifier_with(longest_life, Setting::default()).await
+    }
+
+    pub(crate) async fn verifier_with(
+        &self,
+        longest_life: Option<u64>,
+        setting: Setting,
+    ) -> Verifier {
         let service = Arc::new(Service::new(
             ServerName::parse(SERVER).unwrap(),
             None,
@@ -198,7 +214,7 @@ impl Town {
             self.clock.clone(),
         ));
         KeyCare::new(self.keys_folder(), node_name()).start(&service).await.unwrap();
-        Verifier { routers: Routers::of(&service, Setting::default()), _home: self.home.clone() }
+        Verifier { routers: Routers::of(&service, setting), _home: self.home.clone() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -212,6 +228,12 @@ impl Town {
 
     pub(crate) fn keys_folder(&self) -> PathBuf {
         self.home.keys()
+    }
+
+    /// What was told on the audit stream of every node in this folder, oldest first.
+    pub(crate) fn audited(&self) -> Vec<serde_json::Value> {
+        let lines = std::fs::read_to_string(audit_of(&self.home)).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Opens the store of this town under a server name of one's own.
@@ -266,6 +288,10 @@ pub(crate) const LOCKED: Standing =
 
 async fn open_store(home: &Home) -> Result<Store, StoreError> {
     Store::open(&home.place(), &ServerName::parse(SERVER).unwrap()).await
+}
+
+fn audit_of(home: &Home) -> PathBuf {
+    home.path().join("audit")
 }
 
 fn node_name() -> String {

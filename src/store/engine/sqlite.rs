@@ -37,7 +37,7 @@ impl Pool {
             .await?;
         // In one transaction that nobody writes beside: several processes may start at once.
         let mut alone = pool.begin_with("BEGIN IMMEDIATE").await?;
-        migrations::migrator().run(&mut *alone).await?;
+        migrations::migrator().run_direct(None, &mut *alone, false).await?;
         alone.commit().await?;
         Ok(Self(pool))
     }

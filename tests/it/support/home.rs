@@ -4,7 +4,7 @@
 //! is SQLite.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -41,6 +41,10 @@ impl Home {
 
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn place(&self) -> Place {
