@@ -11,6 +11,7 @@ mod feed;
 mod interactive;
 mod nodes;
 mod refreshes;
+mod signings;
 mod synapse;
 mod users;
 
@@ -29,6 +30,7 @@ pub use feed::{Cursor, Entry};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;
+pub use signings::Signed;
 pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
 
