@@ -197,6 +197,26 @@ async fn a_logout_everywhere_among_logins_at_two_nodes_spares_those_on_the_list_
     assert_eq!(living, listed.iter().map(|device| device.session).collect());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_8_login_tokens_asked_for_at_two_nodes_at_once_one_is_given() {
+    let (town, beside) = two().await;
+    let alice = town.alice().await;
+    let mut asked = Vec::new();
+    for turn in 0..8 {
+        let client = if turn % 2 == 0 { alice.clone() } else { alice.at(&beside) };
+        let session = client.challenged("POST", GET_TOKEN, &json!({})).await;
+        let proof = client.password_proof(&session);
+        asked.push(async move { client.with_auth("POST", GET_TOKEN, &json!({}), &proof).await });
+    }
+
+    let answers = all_at_once(asked).await;
+
+    assert_eq!(good(&answers).len(), 1, "{answers:?}");
+    for answer in answers.iter().filter(|answer| !answer.status.is_success()) {
+        answer.is(429, "M_LIMIT_EXCEEDED");
+    }
+}
+
 /// What somebody does of all that takes locks.
 async fn something(client: Client, turn: usize) -> Answer {
     let device = json!({ "device_id": format!("D{}", turn % 3) });
