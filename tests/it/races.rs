@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{
     ALICE, ALICES_PASSWORD, Answer, BEGINNING, BOB, BOBS_PASSWORD, Client, DELETE_DEVICES,
-    REGISTER, Town, session_of, until,
+    GET_TOKEN, REGISTER, Town, session_of, until,
 };
 
 /// What everybody answers when each asks in turn at one node or the other, all at once.
