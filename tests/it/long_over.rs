@@ -5,8 +5,16 @@ use serde_json::json;
 
 use crate::support::{HOUR, MINUTE, Town};
 
-async fn beat(town: &Town) {
-    let node = Node { name: "sweeper".to_owned(), seen_at: town.now(), keys: Vec::new() };
+/// A node of this name writes that it is there.
+async fn beat(town: &Town, name: &str) {
+    let node = Node {
+        name: name.to_owned(),
+        run: String::new(),
+        seen_at: town.now(),
+        answers_until: town.now(),
+        keys: Vec::new(),
+        excused: Vec::new(),
+    };
     town.store.heartbeat(&node).await.unwrap();
 }
 
@@ -21,22 +29,21 @@ async fn a_claim_is_kept_for_an_hour_after_its_expiry_and_then_swept() {
     town.anonymous().spend(&token, &json!({})).await.good();
 
     town.wait(HOUR);
-    beat(&town).await;
+    beat(&town, "sweeper").await;
     assert_eq!(claims(&town).await, 1, "its token has been dead for less than an hour");
 
     town.wait(10 * MINUTE);
-    beat(&town).await;
+    beat(&town, "sweeper").await;
     assert_eq!(claims(&town).await, 0);
 }
 
 #[tokio::test]
 async fn a_node_that_has_not_written_for_long_is_forgotten() {
     let town = Town::new().await;
-    beat(&town).await;
+    beat(&town, "one").await;
     town.wait(HOUR);
 
-    let node = Node { name: "another".to_owned(), seen_at: town.now(), keys: Vec::new() };
-    town.store.heartbeat(&node).await.unwrap();
+    beat(&town, "another").await;
 
     let nodes = town.raw_database().await.number("SELECT COUNT(*) FROM nodes").await;
     assert_eq!(nodes, 1);
