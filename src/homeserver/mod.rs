@@ -8,6 +8,7 @@
 
 mod outbox;
 mod synapse;
+mod yaml;
 
 use std::mem::take;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 pub use synapse::{Fault, Synapse};
+pub use yaml::{Engine, HomeserverYaml, YamlError};
 
 use crate::ident::{ServerName, UserId};
 use crate::random::random;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::begin::{Beginning, Chosen, Granted};
 use super::events::{Event, labels};
 use super::linked::Announced;
+use super::predecessor::is_predecessors;
 use super::proof::PROOF;
 use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
@@ -158,6 +159,10 @@ impl Service {
         let known = known.as_ref().map(|hash| hash.as_str());
         let fits = self.passwords.check(password, known).await?;
         let user_id = user_id.filter(|_| fits).ok_or(Declined::WrongPassword)?;
+        let anew = match known {
+            Some(hash) if is_predecessors(hash) => Some(self.passwords.hash(password).await?),
+            _ => None,
+        };
 
         let beginning = login.beginning(&user_id, Chosen::freely(login.device_id), &[]);
         let announced = self.announce(&beginning).await?;
@@ -167,6 +172,10 @@ impl Service {
             return Err(Declined::WrongPassword.into());
         }
         let (granted, fact) = self.begin(&mut tx, &beginning, announced.as_ref()).await?;
+        if let Some(hash) = anew {
+            tx.set_password_hash(&user_id, &hash).await?;
+            self.passwords.predecessors_left(tx.predecessors_left().await?);
+        }
         self.commit(tx, announced).await?;
         self.heard(fact.as_ref());
         self.logged_in(&granted, login.credentials.name(), false, &[]);

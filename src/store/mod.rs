@@ -13,6 +13,7 @@ mod nodes;
 mod outbox;
 mod refreshes;
 mod signings;
+mod synapse;
 mod users;
 
 use std::fmt;
@@ -32,6 +33,7 @@ pub use nodes::Node;
 pub use outbox::Mark;
 pub use refreshes::Renewal;
 pub use signings::Signed;
+pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
 
 use crate::ident::ServerName;
