@@ -23,6 +23,7 @@ mod headers;
 mod health;
 mod howto;
 mod interactive;
+mod itself;
 mod keys;
 mod limits;
 mod locked;
