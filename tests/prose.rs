@@ -32,6 +32,7 @@ const PAGES: &[&str] = &[
     "docs/caveats.md",
     "docs/library.md",
     "docs/narrowing.md",
+    "docs/provisioning.md",
     "docs/watching.md",
     "keys/README.md",
     "tests/vectors/README.md",

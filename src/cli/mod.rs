@@ -6,6 +6,7 @@ mod anatomy;
 mod config;
 mod keys;
 mod outcome;
+mod provision;
 mod registration;
 mod serve;
 mod session;
@@ -57,6 +58,8 @@ enum Command {
     /// Add users, set passwords, end sessions, lock and deactivate accounts
     #[command(subcommand)]
     User(user::User),
+    /// Make devices for a list of users and write their tokens to a file
+    Provision(provision::Provision),
     /// Say who may register
     #[command(subcommand)]
     RegistrationToken(registration::Registration),
@@ -127,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Session(session) => session.run(),
         Command::User(user) => user.run(),
+        Command::Provision(provision) => block_on(provision.run()),
         Command::RegistrationToken(registration) => registration.run(),
         Command::Config(settings) => settings.run(),
     };

@@ -43,6 +43,9 @@ pub enum KeyCareError {
          another and every token there is dies"
     )]
     Lost(PathBuf),
+    /// There are subkeys at most.
+    #[error("no whole key in {0}: `amaretti keys new` makes the first one of a database")]
+    NoWholeKey(PathBuf),
     /// There is no key, and no store to say whether there ever was.
     #[error("no key in {0}: export one with `amaretti keys export` on a node that has it")]
     None(PathBuf),

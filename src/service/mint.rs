@@ -59,7 +59,7 @@ impl Service {
         Ok(Pair { session: minting.session, access_token, refresh_token, expires_in_ms })
     }
 
-    fn sign(
+    pub(super) fn sign(
         &self,
         minting: &Minting<'_>,
         kind: Kind,

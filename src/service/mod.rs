@@ -5,6 +5,7 @@
 
 mod account;
 mod admit;
+mod aside;
 mod begin;
 mod denial;
 mod devices;
@@ -18,6 +19,7 @@ mod metrics;
 mod mint;
 mod password;
 mod proof;
+mod provision;
 mod reason;
 mod refresh;
 mod register;
@@ -42,6 +44,7 @@ pub use login::{Credentials, Login, LoginToken};
 pub use metrics::{KeySight, KeySights, Metrics, Part};
 pub use mint::Pair;
 pub use password::{HashCost, Passwords};
+pub use provision::{ProvisionError, Provisioned, Wanted, device_of_label};
 pub use reason::Reason;
 pub use register::{Register, Registered};
 pub use session::Ended;

@@ -39,6 +39,7 @@ mod narrowed_login;
 mod no_feed;
 mod pages;
 mod password;
+mod provision;
 mod query_token;
 mod refresh;
 mod refresh_narrowed;
