@@ -33,6 +33,7 @@ const PAGES: &[&str] = &[
     "docs/library.md",
     "docs/narrowing.md",
     "docs/provisioning.md",
+    "docs/systemd.md",
     "docs/watching.md",
     "keys/README.md",
     "tests/vectors/README.md",

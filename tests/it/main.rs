@@ -23,6 +23,7 @@ mod headers;
 mod health;
 mod howto;
 mod interactive;
+mod introspect;
 mod itself;
 mod keys;
 mod limits;
