@@ -11,7 +11,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::outcome::note;
-use super::{Done, Place, Trouble, passwords, say, serve};
+use super::{Done, Place, Trouble, audit, passwords, say, serve};
 use crate::config::{Config, parse_duration};
 use crate::service::{Provisioned, Service, Wanted, device_of_label};
 use crate::store::Store;
@@ -162,7 +162,8 @@ async fn minter(config: &Config) -> Result<(Service, Store), Trouble> {
     let store = Store::open_existing(&config.data, &config.server_name).await?;
     let clock = std::sync::Arc::new(SystemClock::default());
     let (server, policy) = (config.server_name.clone(), serve::policy(config));
-    let service = Service::new(server, Some(store.clone()), passwords(config)?, policy, clock);
+    let service = Service::new(server, Some(store.clone()), passwords(config)?, policy, clock)
+        .audited(audit(config)?);
     service.mint_aside(&store, &config.keys).await?;
     Ok((service, store))
 }

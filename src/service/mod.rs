@@ -6,9 +6,11 @@
 mod account;
 mod admit;
 mod aside;
+mod audit;
 mod begin;
 mod denial;
 mod devices;
+mod events;
 mod feed;
 mod generation;
 mod guests;
@@ -36,8 +38,10 @@ use arc_swap::ArcSwap;
 
 pub use account::{Change, Others};
 pub use admit::Caller;
+pub use audit::{Audit, AuditError, asked_from};
 pub use begin::Granted;
 pub use denial::{Declined, Denial, Failure, LoginTokenFault, RefreshFault};
+pub use events::{EVENTS, Event, EventSort, labels};
 pub use feed::Following;
 pub use interactive::{Asked, Challenge, Passed, Stage};
 pub use introspect::{Acting, Unfit};
@@ -125,6 +129,7 @@ pub struct Service {
     throttle: Throttle,
     stale: AtomicBool,
     metrics: Metrics,
+    audit: Audit,
 }
 
 impl Service {
@@ -152,7 +157,25 @@ impl Service {
             throttle,
             stale: AtomicBool::new(false),
             metrics,
+            audit: Audit::default(),
         }
+    }
+
+    /// The same node, telling what it does on this stream.
+    #[must_use]
+    pub fn audited(self, audit: Audit) -> Self {
+        Self { audit, ..self }
+    }
+
+    /// The stream on which is told what is done here.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Tells of something that was done.
+    pub fn tell(&self, event: &Event<'_>) {
+        self.audit.tell(self.now(), event);
     }
 
     /// The present instant.

@@ -8,6 +8,7 @@ use core::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::begin::{Beginning, Chosen};
+use super::events::{Event, labels};
 use super::generation::Mark;
 use super::mint::Minting;
 use super::{Caller, Denial, Service};
@@ -104,6 +105,7 @@ impl Service {
             }
             caller.judge(&facts, Gate::Unlocked).map_err(Denial::from)?;
             let token = self.token_for(wanted, caller.session)?;
+            self.provisioned(wanted, caller.session, true);
             return Ok(Provisioned { session: caller.session, token, new: false });
         }
         if known.is_none() {
@@ -133,7 +135,19 @@ impl Service {
         let token = self.token_for(wanted, granted.session)?;
         tx.commit().await?;
         self.heard(fact.as_ref());
+        self.provisioned(wanted, granted.session, false);
         Ok(Provisioned { session: granted.session, token, new: true })
+    }
+
+    fn provisioned(&self, wanted: &Wanted<'_>, session: SessionId, repeated: bool) {
+        self.tell(&Event::Login {
+            user_id: wanted.user_id,
+            device_id: wanted.device_id,
+            session,
+            by: "provision",
+            repeated,
+            labels: labels(wanted.caveats.iter().copied()),
+        });
     }
 
     fn token_for(&self, wanted: &Wanted<'_>, session: SessionId) -> Result<Token, Denial> {
