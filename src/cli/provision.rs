@@ -11,7 +11,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::outcome::note;
-use super::{Done, Place, Trouble, audit, passwords, say, serve};
+use super::{Done, Place, Trouble, audit, existing_store, passwords, say, serve};
 use crate::config::{Config, parse_duration};
 use crate::service::{Provisioned, Service, Wanted, device_of_label};
 use crate::store::Store;
@@ -159,7 +159,7 @@ impl Provision {
 
 /// A service that mints beside the nodes of the installation.
 async fn minter(config: &Config) -> Result<(Service, Store), Trouble> {
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(config).await?;
     let clock = std::sync::Arc::new(SystemClock::default());
     let (server, policy) = (config.server_name.clone(), serve::policy(config));
     let service = Service::new(server, Some(store.clone()), passwords(config)?, policy, clock)

@@ -46,6 +46,12 @@ pub enum KeyCareError {
     /// There are subkeys at most.
     #[error("no whole key in {0}: `amaretti keys new` makes the first one of a database")]
     NoWholeKey(PathBuf),
+    /// There has been no key yet, and nobody but an operator makes the first.
+    #[error(
+        "no key in {0}: `amaretti keys new` makes the first one of this database; if another node \
+         has it, copy its key file here"
+    )]
+    First(PathBuf),
     /// There is no key, and no store to say whether there ever was.
     #[error("no key in {0}: export one with `amaretti keys export` on a node that has it")]
     None(PathBuf),
@@ -131,7 +137,13 @@ impl KeyCare {
             Some(store) => {
                 keyfile::check_store(&files, store.id())?;
                 if files.is_empty() {
-                    return Err(KeyCareError::Lost(self.folder.clone()));
+                    let folder = self.folder.clone();
+                    let lost = store.read().await?.has_had_key().await?;
+                    return Err(if lost {
+                        KeyCareError::Lost(folder)
+                    } else {
+                        KeyCareError::First(folder)
+                    });
                 }
                 let mut tx = store.begin().await?;
                 tx.remember_key().await?;
@@ -308,7 +320,7 @@ impl KeyCare {
                 continue;
             }
             let mut tx = store.begin().await?;
-            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id]).await?;
+            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id])?;
             tx.commit().await?;
             self.learn(id, KeyState::Announced);
         }

@@ -184,7 +184,7 @@ impl Service {
         };
         let name = wanted.username.as_ref().map(|name| name.to_ascii_lowercase());
         let user_id = self.server.user_id(&name.map_or_else(new_localpart, Ok)?);
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(&user_id).await?;
         if let Claimed::Before(done) = self.claim_operation(&mut tx, passed).await? {
             return self.registered_before(&done);
         }
@@ -200,7 +200,7 @@ impl Service {
         let user = user_id.as_str();
         let over = wanted.guest.map(|session| Fact::Session { user: user.into(), session });
         if let Some(over) = &over {
-            tx.append(over, None, &self.ring().ids()).await?;
+            tx.append(over, None, &self.ring().ids())?;
         }
         let beginning = Beginning {
             user_id: &user_id,
@@ -241,10 +241,8 @@ impl Service {
         let done = format!("{user_id} {}", granted.remember("", beginning.renewable));
         tx.finish_claim(&claim, granted.session, &done).await?;
         self.uses().expect(granted.session, self.now().plus(600_000), self.now());
-        if let Err(error) = tx.commit().await {
-            self.uses().forget(granted.session);
-            return Err(error.into());
-        }
+        // Whether a commit that fails was made may not be known: a repetition finds out.
+        tx.commit().await?;
         self.heard(fact.as_ref());
         Ok(Registered { user_id, granted: Some(granted) })
     }

@@ -62,7 +62,7 @@ impl Service {
     /// # Errors
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_sessions_of(&self, user_id: &str) -> Result<Option<Ended>, Denial> {
-        let tx = self.store()?.begin().await?;
+        let tx = self.store()?.begin_for(user_id).await?;
         self.end_all(tx, user_id, |devices| Event::SessionsEnded { user_id, devices }).await
     }
 
@@ -90,7 +90,7 @@ impl Service {
         user_id: &str,
         hash: &str,
     ) -> Result<Option<Ended>, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         if !tx.set_password_hash(user_id, hash).await? {
             return Ok(None);
         }
@@ -102,7 +102,7 @@ impl Service {
     /// # Errors
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_session(&self, user_id: &str, session: SessionId) -> Result<Ended, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         let device = tx.device_of(session).await?.filter(|device| device.user_id == user_id);
         let devices = match &device {
             Some(device) => {
@@ -127,7 +127,7 @@ impl Service {
 
     /// A transaction in which the caller's session lives and its account may act.
     pub(super) async fn judged(&self, caller: &Caller, gate: Gate) -> Result<Tx, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(&caller.user_id).await?;
         let facts = tx.facts_about(&caller.user_id).await?;
         caller.judge(&facts, gate)?;
         Ok(tx)
@@ -149,7 +149,7 @@ impl Service {
         fact: &Fact,
         event: &Event<'_>,
     ) -> Result<(), Denial> {
-        tx.append(fact, None, &self.ring().ids()).await?;
+        tx.append(fact, None, &self.ring().ids())?;
         tx.commit().await?;
         self.heard(Some(fact));
         self.tell(event);

@@ -8,7 +8,7 @@ use amaretti::config::{Networks, Registration};
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
 use amaretti::service::{Following, HashCost, KeyCare, Passwords, Policy, Service, make_key};
-use amaretti::store::{RegistrationToken, Store};
+use amaretti::store::{Place, RegistrationToken, Store};
 use amaretti::time::{Clock, ManualClock, Timestamp};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -98,7 +98,7 @@ impl Node {
 /// A service that everybody may register at, and its store.
 async fn service(folder: &TempDir, clock: Arc<ManualClock>) -> (Arc<Service>, Store) {
     let server = ServerName::parse("example.com").unwrap();
-    let store = Store::open(&folder.path().join("data"), &server).await.unwrap();
+    let store = Store::open(&Place::Folder(folder.path().join("data")), &server).await.unwrap();
     let keys = folder.path().join("keys");
     make_key(&store, &keys, clock.now()).await.unwrap();
     let mut tx = store.begin().await.unwrap();
