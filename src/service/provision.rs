@@ -86,8 +86,8 @@ impl Service {
     /// [`ProvisionError`], and then nothing has happened.
     pub async fn provision(&self, wanted: &Wanted<'_>) -> Result<Provisioned, ProvisionError> {
         let Wanted { user_id, device_id, .. } = *wanted;
-        let mut tx = self.store().map_err(Denial::from)?.begin().await?;
         // Whoever else provisions for this user waits here, so that one of them makes the device.
+        let mut tx = self.store().map_err(Denial::from)?.begin_for(user_id).await?;
         if tx.tick(user_id, self.now()).await?.is_none() {
             return Err(ProvisionError::NoUser(user_id.to_owned()));
         }
