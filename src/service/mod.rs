@@ -26,6 +26,7 @@ mod provision;
 mod reason;
 mod refresh;
 mod register;
+mod rotation;
 mod sealed;
 mod session;
 mod throttle;

@@ -48,6 +48,8 @@ mod refresh_narrowed;
 mod register;
 mod register_once;
 mod restart;
+mod retire;
+mod rotation;
 mod secrets;
 mod store_away;
 mod sync;
