@@ -1,6 +1,6 @@
 //! The keys of a command that mints beside the nodes of an installation.
 //!
-//! It mints with the key that the nodes mint with: the newest that every live one holds. This file
+//! It mints with the key that the nodes mint with: the newest that all of them hold. This file
 //! refuses to know what is minted.
 
 use std::path::Path;
@@ -20,13 +20,13 @@ impl Service {
         let files = keyfile::read_folder(folder)?;
         keyfile::check_store(&files, store.id())?;
         let retired = store.read().await?.retired_keys().await?;
-        let nodes = store.live_nodes(self.now()).await?;
+        let (now, nodes) = (self.now(), store.nodes().await?);
         let mut ring = Keyring::without(retired.clone());
         let mut newest = None;
         for file in files.iter().filter(|file| !retired.contains(&file.id)) {
             let Held::Key(key) = &file.held else { continue };
             ring.hold(key)?;
-            let everywhere = nodes.iter().all(|node| node.keys.contains(&file.id));
+            let everywhere = nodes.iter().all(|node| node.is_ready_for(file.id, now));
             newest = newest.max(Some((everywhere, file.created, file.id)));
         }
         let (_, _, id) = newest.ok_or_else(|| KeyCareError::NoWholeKey(folder.to_owned()))?;

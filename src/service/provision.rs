@@ -11,10 +11,10 @@ use super::begin::{Beginning, Chosen};
 use super::events::{Event, labels};
 use super::generation::Mark;
 use super::mint::Minting;
-use super::{Caller, Denial, Service};
+use super::{Caller, Denial, Failure, Service};
 use crate::store::{Claim, StoreError, Tx};
 use crate::time::Timestamp;
-use crate::token::{Gate, Kind, SessionId, Token};
+use crate::token::{Gate, KeyId, Kind, SessionId, Token};
 
 /// A device that is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +104,10 @@ impl Service {
                 return Err(ProvisionError::InUse(device_id.to_owned()));
             }
             caller.judge(&facts, Gate::Unlocked).map_err(Denial::from)?;
-            let token = self.token_for(wanted, caller.session)?;
+            let (token, key) = self.token_for(wanted, caller.session)?;
+            // The token given last is the one that counts: earlier ones hold up no retirement.
+            tx.sign_first(caller.session, key).await?;
+            tx.commit().await?;
             self.provisioned(wanted, caller.session, true);
             return Ok(Provisioned { session: caller.session, token, new: false });
         }
@@ -132,7 +135,7 @@ impl Service {
         };
         let (granted, fact) = self.begin(&mut tx, &beginning).await?;
         tx.finish_with(claim, &granted.session.to_string()).await?;
-        let token = self.token_for(wanted, granted.session)?;
+        let (token, _) = self.token_for(wanted, granted.session)?;
         tx.commit().await?;
         self.heard(fact.as_ref());
         self.provisioned(wanted, granted.session, false);
@@ -150,8 +153,10 @@ impl Service {
         });
     }
 
-    fn token_for(&self, wanted: &Wanted<'_>, session: SessionId) -> Result<Token, Denial> {
-        let now = self.now();
+    /// A token, and the key that signed it.
+    fn token_for(&self, wanted: &Wanted<'_>, session: SessionId) -> Result<(Token, KeyId), Denial> {
+        let (now, ring) = (self.now(), self.ring());
+        let key = ring.minting_id().ok_or(Failure::NoMintingKey)?;
         let lives = [wanted.life, self.policy.access_cap].into_iter().flatten();
         let minting = Minting {
             user_id: wanted.user_id,
@@ -164,7 +169,7 @@ impl Service {
             carried_on: &[],
         };
         let end = lives.min().map(|life| now.plus(life));
-        self.sign(&minting, Kind::Access, end, wanted.caveats)
+        Ok((self.sign(&ring, &minting, Kind::Access, end, wanted.caveats)?, key))
     }
 }
 

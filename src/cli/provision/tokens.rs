@@ -15,7 +15,7 @@ use csv::{ReaderBuilder, StringRecord, Writer};
 use super::list::{Wish, Wishes};
 use crate::cli::Trouble;
 use crate::service::Provisioned;
-use crate::token::{Anatomy, Part};
+use crate::token::{Anatomy, KeyId, Part, Presented, Scratch};
 
 const HEADINGS: [&str; 6] =
     ["user_id", "device_id", "display_name", "label", "session_id", "access_token"];
@@ -77,6 +77,7 @@ impl Tokens {
         let session = provisioned.session.to_string();
         let good = |row: &StringRecord| {
             row.get(4) == Some(session.as_str())
+                && key_of(row.get(5).unwrap_or_default()) == key_of(provisioned.token.reveal())
                 && says(row.get(5).unwrap_or_default(), &wish.caveats)
         };
         if !fresh && self.rows.get(&key).is_some_and(good) {
@@ -117,6 +118,12 @@ impl Tokens {
         });
         written.map_err(|error| Trouble::new(format!("{}: {error}", draft.display())))
     }
+}
+
+/// Which key signed a token: after a rotation the row is written anew.
+fn key_of(token: &str) -> Option<KeyId> {
+    let mut scratch = Scratch::new();
+    Presented::read(token, &mut scratch).ok().map(|presented| presented.claimed().key_id)
 }
 
 /// Whether a token carries these caveats behind its user and device, and no others.
