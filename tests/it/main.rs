@@ -23,6 +23,7 @@ mod hashing;
 mod headers;
 mod health;
 mod howto;
+mod import;
 mod interactive;
 mod introspect;
 mod keys;
