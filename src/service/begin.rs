@@ -107,7 +107,10 @@ impl Service {
         };
         tx.put_device(&device).await?;
         if announced.is_none() {
-            self.mark(tx, user_id, Some(&device.device_id)).await?;
+            match &device.display_name {
+                Some(_) => self.mark_name(tx, user_id, &device.device_id).await?,
+                None => self.mark(tx, user_id, Some(&device.device_id)).await?,
+            }
         }
         tx.delete_renewals(user_id, Some(&device.device_id), None).await?;
         if beginning.renewable {

@@ -81,6 +81,20 @@ impl Service {
         Ok(Some(self.announce_under(held, beginning).await?))
     }
 
+    /// Has the homeserver make the account of a user of whom it has never heard.
+    pub(super) async fn make_known(&self, user_id: &str) -> Result<(), Denial> {
+        if self.link.is_none() {
+            return Ok(());
+        }
+        let known = self.store()?.read().await?.is_at_homeserver(user_id).await?;
+        if known == Some(false)
+            && let Some(mut held) = self.hold(user_id).await?
+        {
+            held.introduce().await?;
+        }
+        Ok(())
+    }
+
     /// As [`Self::announce`], for whoever has the hold and knows that the account is there.
     pub(super) async fn announce_under(
         &self,
