@@ -3,15 +3,13 @@
 //! No store, no lock that a writer can hold, no allocation. This file refuses to know what the
 //! bearer wants.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::uses::Uses;
 use super::{Denial, Failure, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
 use crate::token::{
-    AccountState, Bearer, Facts, Gate, NoFacts, Occasion, Presented, Refusal, Scratch, SessionId,
+    AccountState, Authentic, Bearer, Facts, Gate, NoFacts, Occasion, Presented, Refusal, Scratch, SessionId,
 };
 
 impl Service {
@@ -37,12 +35,38 @@ impl Service {
             let bearer = authentic.clear(&NoFacts, occasion)?;
             return self.within_reach(bearer, occasion.now);
         }
-        if self.is_stale() {
+        let clear = |authentic: Authentic<'s>| authentic.clear(&self.facts, occasion);
+        let bearer = if self.freshness.untroubled() {
+            clear(authentic)?
+        } else {
+            self.troubled(authentic, clear)?
+        };
+        self.uses.saw(&bearer, occasion.now);
+        Ok(bearer)
+    }
+
+    /// Facts that are too old say nothing. A clock that is off says nothing about what ends, and
+    /// no instant is needed to tell whether a session has ended.
+    #[cold]
+    fn troubled<'s>(
+        &self,
+        authentic: Authentic<'s>,
+        clear: impl FnOnce(Authentic<'s>) -> Result<Bearer<'s>, Refusal>,
+    ) -> Result<Bearer<'s>, Denial> {
+        if self.freshness.is_stale() {
             return Err(Failure::Stale.into());
         }
-        let bearer = authentic.clear(&self.facts, occasion)?;
-        self.uses.saw(&bearer);
-        Ok(bearer)
+        let cleared = clear(authentic);
+        let by_clock = match &cleared {
+            Ok(bearer) => bearer.ends_at().is_some(),
+            Err(Refusal::Expired) => true,
+            Err(Refusal::Unmet(at)) => at.key == Some("time"),
+            Err(_) => false,
+        };
+        if by_clock {
+            self.trusts_clock()?;
+        }
+        Ok(cleared?)
     }
 
     /// Without a feed a logout is never heard of; what bounds the harm is how long a token lives.
@@ -50,14 +74,6 @@ impl Service {
         let Some(limit) = self.policy.no_feed_life else { return Ok(bearer) };
         let within = bearer.ends_at().is_some_and(|end| end <= now.plus(limit));
         if within { Ok(bearer) } else { Err(Failure::NoFeed.into()) }
-    }
-
-    pub(super) fn is_stale(&self) -> bool {
-        self.stale.load(Relaxed)
-    }
-
-    pub(super) fn set_stale(&self, stale: bool) {
-        self.stale.store(stale, Relaxed);
     }
 
     pub(super) fn uses(&self) -> &Uses {
@@ -78,6 +94,8 @@ pub struct Caller {
     pub appended: Vec<String>,
     /// When the token ends, at the latest.
     pub ends_at: Option<Timestamp>,
+    /// When it was to end before a holder shortened it; `None` when it has no end, or is not known.
+    pub minted_until: Option<Timestamp>,
 }
 
 impl Caller {
@@ -85,7 +103,7 @@ impl Caller {
     pub(super) fn named(user_id: &str, session: &str) -> Option<Self> {
         let session = SessionId::parse(session)?;
         let (user_id, appended) = (user_id.to_owned(), Vec::new());
-        Some(Self { user_id, device_id: None, session, appended, ends_at: None })
+        Some(Self { user_id, device_id: None, session, appended, ends_at: None, minted_until: None })
     }
 
     /// Remembers a bearer.
@@ -97,6 +115,7 @@ impl Caller {
             session: bearer.session(),
             appended: bearer.appended().map(str::to_owned).collect(),
             ends_at: bearer.ends_at(),
+            minted_until: bearer.identifier().expires_at,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Following the feed: what others commit reaches this node's memory.
 //!
 //! Everything is read before the node answers anybody, then what is new, ten times a second; a
-//! change made by the command line counts here within 250 ms. This file refuses to know what a
-//! fact does to a session.
+//! change made by the command line counts here within 250 ms. A feed that is not the one followed
+//! so far is read once more from its beginning. This file refuses to know what a fact does to a
+//! session.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::uses::Use;
+use super::lost::{Lost, Rereading};
+use super::pulse::Pulse;
 use super::{Denial, Failure, KeyCare, Service};
 use crate::revocations::Fact;
 use crate::store::{Cursor, Store, StoreError};
@@ -25,12 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Following {
     service: Arc<Service>,
     store: Store,
-    cursor: Option<Cursor>,
     care: Arc<KeyCare>,
-    heard: Instant,
-    max_staleness: Duration,
-    /// First uses that the store has not been told of yet.
-    untold: Vec<Use>,
+    cursor: Option<Cursor>,
+    pulse: Arc<Pulse>,
+    /// When the newest beat was written that was read back.
+    proven: Option<Instant>,
+    /// What the store holds, while all of it is read once more.
+    rereading: Option<Rereading>,
+    lost: Arc<Lost>,
 }
 
 impl Following {
@@ -43,96 +47,99 @@ impl Following {
         care: Arc<KeyCare>,
         max_staleness: Duration,
     ) -> Result<Self, Denial> {
-        let store = service.store()?.clone();
-        for (session, until) in store.unused_sessions().await? {
-            service.uses().expect(session, until, service.now());
-        }
-        let heard = Instant::now();
-        let mut following =
-            Self { service, store, cursor: None, care, heard, max_staleness, untold: Vec::new() };
-        while following.step().await? > 0 {}
+        let store = service.store.clone().ok_or(Failure::NoStore)?;
+        let node = care.node().to_owned();
+        let pulse = Pulse::new(service.clone(), store.clone(), node, max_staleness);
+        let mut following = Self {
+            service,
+            store,
+            care,
+            cursor: None,
+            pulse: Arc::new(pulse),
+            proven: None,
+            rereading: None,
+            lost: Arc::default(),
+        };
+        following.pulse.beat().await?;
+        while !following.look().await? {}
+        following.pulse.judge();
         Ok(following)
     }
 
     /// Follows until `stop` says so. Never gives up: a store that is away is asked again.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let beating = tokio::spawn(self.pulse.clone().run(stop.clone()));
+        let (service, lost) = (self.service.clone(), self.lost.clone());
+        let telling = tokio::spawn(super::tell::run(service, lost, stop.clone()));
         loop {
-            let looked = timeout(PATIENCE, self.step()).await;
-            self.judge(looked.unwrap_or(Err(StoreError::Silent)));
-            let stopped = tokio::select! {
-                () = sleep(PAUSE) => false,
-                used = self.service.uses().fresh() => {
-                    self.untold.extend(used);
-                    false
-                }
-                _ = stop.wait_for(|stop| *stop) => true,
-            };
-            self.report().await;
-            if stopped {
-                return;
+            let looked = timeout(PATIENCE, self.look()).await;
+            let all = looked.unwrap_or(Err(StoreError::Silent)).unwrap_or_else(|error| {
+                let age_ms = self.service.feed_age().map(|age| age.as_millis());
+                tracing::warn!(%error, age_ms, "cannot follow the feed");
+                true
+            });
+            if !all {
+                continue;
+            }
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        for task in [beating, telling] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the follower has failed");
             }
         }
     }
 
-    /// Reads what is new; gives how many entries there were.
-    async fn step(&mut self) -> Result<usize, StoreError> {
-        let Some(entries) = self.store.facts_after(self.cursor.as_ref()).await? else {
-            // The row we stood on is gone: the store was replaced. Facts merge by maximum, so
-            // reading all of them again forgets nothing that was heard before.
-            tracing::warn!(
-                "the feed is not the one followed so far; reading it again from the start"
-            );
+    /// Reads what is new, a bounded part of it at a time; gives whether that was all.
+    async fn look(&mut self) -> Result<bool, StoreError> {
+        let look = self.store.look(self.pulse.node(), self.cursor.as_ref()).await?;
+        // The beat was read before the facts: what was committed before it is among them.
+        self.proven = self.pulse.read_back(look.beat).or(self.proven);
+        let Some(entries) = look.entries else {
+            // The row we stood on is gone: the store was replaced, or the row dropped. Facts merge
+            // by maximum, so reading all of them again forgets nothing that was heard before.
+            tracing::warn!("the feed is not the one followed so far: reading all of it again");
             self.cursor = None;
-            return Ok(1);
+            self.rereading = Some(Rereading::default());
+            return Ok(false);
         };
-        let count = entries.len();
         for entry in entries {
+            if let Some(rereading) = &mut self.rereading {
+                rereading.holds(&entry.fact);
+            }
             match entry.fact {
                 Fact::Key { id, state } => self.care.learn(id, state),
                 fact => self.service.heard(Some(&fact)),
             }
+            self.service.freshness.stand_at(entry.cursor.sequence());
             self.cursor = Some(entry.cursor);
         }
-        Ok(count)
-    }
-
-    fn judge(&mut self, looked: Result<usize, StoreError>) {
-        match looked {
-            Ok(_) => {
-                if self.service.is_stale() {
-                    tracing::info!("the feed is heard again");
-                }
-                self.heard = Instant::now();
-                self.service.set_stale(false);
+        if look.all {
+            if let Some(proven) = self.proven.take() {
+                self.service.freshness.heard(proven.elapsed());
             }
-            Err(error) => {
-                let silent = self.heard.elapsed();
-                tracing::warn!(%error, silent_ms = silent.as_millis(), "cannot follow the feed");
-                if silent > self.max_staleness {
-                    self.service.set_stale(true);
-                }
+            if let Some(rereading) = self.rereading.take() {
+                self.lost.note(rereading.lost(&self.service, &self.care));
             }
         }
-    }
-
-    /// Tells the store which tokens have been used for the first time; what cannot be told now is
-    /// told later.
-    async fn report(&mut self) {
-        while let Some(used) = self.untold.last() {
-            if let Err(error) = self.service.report(used).await {
-                tracing::warn!(%error, session = %used.session, "cannot write that a token was used");
-                return;
-            }
-            self.untold.pop();
-        }
+        Ok(look.all)
     }
 }
 
 impl Service {
-    /// Whether logins can be served here: the store answers and there is a key to mint with.
+    /// Whether logins can be served here: the store answers, what is known is fresh and there is a
+    /// key to mint with.
+    ///
+    /// # Errors
+    /// What is missing.
     pub async fn can_issue(&self) -> Result<(), Failure> {
         let store = self.store()?;
         self.ring().minting_id().ok_or(Failure::NoMintingKey)?;
+        self.trusts_clock()?;
+        self.may_mint()?;
         let answers = timeout(PATIENCE, store.read()).await;
         answers.map_err(|_| Failure::Stale)?.map(|_| ()).map_err(Failure::from)
     }

@@ -151,7 +151,7 @@ impl Service {
             proofs: &["session".to_owned()],
             expires_at: passed.sealed.expires_at(),
         };
-        Ok(tx.claim(&claim, self.now()).await?)
+        Ok(tx.claim(&claim, self.store_now()).await?)
     }
 
     /// Whether a request goes on with an interactive session that is still good.
@@ -199,7 +199,7 @@ impl Service {
         };
         let mut tx = self.store()?.begin().await?;
         let end = sealed.expires_at();
-        tx.pass_stage(&sealed.id, stage.name(), value.as_deref(), end, now).await?;
+        tx.pass_stage(&sealed.id, stage.name(), value.as_deref(), end, self.store_now()).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }

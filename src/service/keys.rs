@@ -90,6 +90,19 @@ impl KeyCare {
         Self { folder, node, known: Mutex::default(), look_now: Notify::new() }
     }
 
+    /// The name of the node.
+    pub(super) fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Calls `act` with what is known of each key.
+    pub(super) fn each(&self, act: &mut impl FnMut(Fact)) {
+        let (announced, retired) =
+            self.with_known(|known| (known.announced.clone(), known.retired.clone()));
+        announced.into_iter().for_each(|id| act(Fact::Key { id, state: KeyState::Announced }));
+        retired.into_iter().for_each(|id| act(Fact::Key { id, state: KeyState::Retired }));
+    }
+
     /// Learns of a key's announcement or retirement from the feed.
     pub fn learn(&self, id: KeyId, state: KeyState) {
         self.with_known(|known| {

@@ -9,23 +9,26 @@ mod begin;
 mod denial;
 mod devices;
 mod feed;
+mod freshness;
 mod generation;
 mod guests;
 mod interactive;
 mod keys;
 mod login;
+mod lost;
 mod mint;
 mod password;
 mod proof;
+mod pulse;
 mod refresh;
 mod register;
 mod sealed;
 mod session;
+mod tell;
 mod throttle;
 mod uses;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 
@@ -43,6 +46,7 @@ pub use register::{Register, Registered};
 pub use session::Ended;
 pub use throttle::{Limits, Try};
 
+use freshness::Freshness;
 use mint::Minting;
 use throttle::Throttle;
 use uses::Uses;
@@ -79,6 +83,8 @@ pub struct Policy {
     /// On a node without a feed, the longest remaining life of a token it answers for; `None` for
     /// any.
     pub no_feed_life: Option<u64>,
+    /// How far the clock may be off the database's; `None` when nobody compares them.
+    pub max_clock_skew: Option<u64>,
 }
 
 impl Default for Policy {
@@ -96,6 +102,7 @@ impl Default for Policy {
             limits: Limits::NONE,
             session_life: None,
             no_feed_life: Some(5 * 60_000),
+            max_clock_skew: None,
         }
     }
 }
@@ -112,7 +119,7 @@ pub struct Service {
     passwords: Passwords,
     uses: Uses,
     throttle: Throttle,
-    stale: AtomicBool,
+    freshness: Freshness,
 }
 
 impl Service {
@@ -136,7 +143,7 @@ impl Service {
             passwords,
             uses: Uses::default(),
             throttle,
-            stale: AtomicBool::new(false),
+            freshness: Freshness::default(),
         }
     }
 
@@ -156,12 +163,6 @@ impl Service {
     #[must_use]
     pub fn ring(&self) -> Arc<Keyring> {
         self.ring.load_full()
-    }
-
-    /// Whether tokens can be verified here: there are keys and the feed is fresh.
-    #[must_use]
-    pub fn can_verify(&self) -> bool {
-        !self.is_stale() && !self.ring.load().ids().is_empty()
     }
 
     /// Whether this node has a store whose feed it follows.

@@ -26,7 +26,7 @@ impl Service {
         };
         let caller = Caller::of(&bearer);
         let appended: Vec<_> = bearer.appended().collect();
-        let now = self.now();
+        let now = self.store_now();
         self.may_renew(&bearer, now)?;
 
         let mut tx = store.begin().await?;
@@ -41,7 +41,6 @@ impl Service {
             tx.use_session(caller.session).await?;
         }
         tx.commit().await?;
-        self.uses().forget(caller.session);
         Ok(pair)
     }
 
@@ -87,7 +86,7 @@ impl Service {
         }
         let mut tx = store.begin().await?;
         let Some(mut renewal) = tx.renewal(used.session).await? else { return Ok(()) };
-        if renewal.settle(used.mark, self.now()) {
+        if renewal.settle(used.mark, self.store_now()) {
             tx.put_renewal(&renewal).await?;
             tx.commit().await?;
         }

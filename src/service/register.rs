@@ -203,7 +203,7 @@ impl Service {
         let user = user_id.as_str();
         let over = wanted.guest.map(|session| Fact::Session { user: user.into(), session });
         if let Some(over) = &over {
-            tx.append(over, None, &self.ring().ids()).await?;
+            self.append(&mut tx, over, None).await?;
         }
         let beginning = Beginning {
             user_id: &user_id,
@@ -234,11 +234,7 @@ impl Service {
         let (granted, fact) = self.begin(&mut tx, beginning).await?;
         let done = format!("{user_id} {}", granted.remember("", beginning.renewable));
         tx.finish_claim(&claim, granted.session, &done).await?;
-        self.uses().expect(granted.session, self.now().plus(600_000), self.now());
-        if let Err(error) = tx.commit().await {
-            self.uses().forget(granted.session);
-            return Err(error.into());
-        }
+        tx.commit().await?;
         self.heard(fact.as_ref());
         Ok(Registered { user_id, granted: Some(granted) })
     }
@@ -255,7 +251,7 @@ impl Service {
         let user = UserId::parse(user_id).map_err(|_| damaged())?;
         let device = DeviceId::parse(&begun.device_id).ok();
         let lives = self.facts.standing(user, device, session).is_ok();
-        if !lives || !self.uses().is_unused(session) {
+        if !lives || !self.may_repeat(session) {
             return Ok(Registered { user_id: user_id.to_owned(), granted: None });
         }
         let beginning = Beginning {

@@ -9,6 +9,10 @@ use crate::store::{Device, Tx};
 use crate::time::Timestamp;
 use crate::token::{Gate, SessionId};
 
+/// How much longer than its session's access token an inner token may live, in milliseconds: two
+/// days.
+const INNER: u64 = 2 * 86_400_000;
+
 /// What was ended, and from when on.
 #[derive(Debug)]
 pub struct Ended {
@@ -36,7 +40,15 @@ impl Service {
                 let (user, device) = (caller.user_id.as_str().into(), device.as_str().into());
                 Fact::Device { user, device, from }
             }
-            None => Fact::Session { user: caller.user_id.as_str().into(), session: caller.session },
+            None => {
+                // A session without a device was minted offline and has this one token.
+                let fact =
+                    Fact::Session { user: caller.user_id.as_str().into(), session: caller.session };
+                self.append(&mut tx, &fact, caller.minted_until).await?;
+                tx.commit().await?;
+                self.heard(Some(&fact));
+                return Ok(());
+            }
         };
         self.end(tx, &fact).await
     }
@@ -133,10 +145,23 @@ impl Service {
     }
 
     pub(super) async fn end(&self, mut tx: Tx, fact: &Fact) -> Result<(), Denial> {
-        tx.append(fact, None, &self.ring().ids()).await?;
+        self.append(&mut tx, fact, None).await?;
         tx.commit().await?;
         self.heard(Some(fact));
         Ok(())
+    }
+
+    /// Appends a fact. `ends_at` is when the last of the tokens that it may hit ends, if that is
+    /// known; otherwise the fact is kept until every key they may be signed with is retired. Tokens
+    /// minted offline are known to nobody, so it is only known where one token is all of a session.
+    pub(super) async fn append(
+        &self,
+        tx: &mut Tx,
+        fact: &Fact,
+        ends_at: Option<Timestamp>,
+    ) -> Result<(), Denial> {
+        let hits_until = ends_at.map(|end| end.plus(INNER));
+        Ok(tx.append(fact, hits_until, &self.ring().known_ids()).await?)
     }
 
     /// Takes a committed fact into memory at once; the follower will bring it again.

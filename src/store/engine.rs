@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Row as _, SqlSafeStr, Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
+use crate::time::Timestamp;
 
 /// One argument of a query.
 #[derive(Clone, Copy)]
@@ -88,10 +89,11 @@ impl Pool {
 }
 
 fn migrator() -> Migrator {
-    const ALL: [(&str, &str); 3] = [
+    const ALL: [(&str, &str); 4] = [
         ("first", include_str!("../../migrations/0001_first.sql")),
         ("refresh", include_str!("../../migrations/0002_refresh.sql")),
         ("accounts", include_str!("../../migrations/0003_accounts.sql")),
+        ("beats", include_str!("../../migrations/0004_beats.sql")),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let sql = sql.into_sql_str();
@@ -110,6 +112,13 @@ impl Tx {
     /// [`StoreError`] when the store is away; then nothing was done.
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.0.commit().await?)
+    }
+
+    /// The present instant by the clock of the database. SQLite has none of its own: there it is
+    /// `own`, the caller's.
+    #[expect(clippy::unused_async, reason = "an engine with a clock has to be asked")]
+    pub(super) async fn clock(&mut self, own: Timestamp) -> Result<Timestamp, StoreError> {
+        Ok(own)
     }
 
     /// Runs a statement; gives the number of rows it touched.

@@ -31,28 +31,45 @@ pub struct Entry {
     pub fact: Fact,
 }
 
+/// What a look at the feed finds.
+pub struct Look {
+    /// The last beat of the node that can be seen: what was committed before it is seen too.
+    pub beat: Option<i64>,
+    /// What comes after the place, oldest first; `None` when the place is not there any more.
+    pub entries: Option<Vec<Entry>>,
+    /// Whether that was all there is.
+    pub all: bool,
+}
+
 impl Store {
-    /// What comes after a place, oldest first, at most some thousands at a time; `None` when the
-    /// place is not there any more.
+    /// Looks at what comes after a place, at most some thousands of entries at a time.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away or an entry cannot be read.
-    pub async fn facts_after(
-        &self,
-        after: Option<&Cursor>,
-    ) -> Result<Option<Vec<Entry>>, StoreError> {
+    pub async fn look(&self, node: &str, after: Option<&Cursor>) -> Result<Look, StoreError> {
         const SQL: &str = "SELECT sequence, random, kind, user_id, device_id, session, tick, value \
              FROM feed WHERE sequence >= $1 ORDER BY sequence LIMIT $2";
         let from = after.map_or(0, |cursor| cursor.sequence);
-        let rows = self.read().await?.rows(SQL, &[Arg::Int(from), Arg::Int(BATCH)]).await?;
+        let mut tx = self.read().await?;
+        let beat = tx.last_beat(node).await?;
+        let rows = tx.rows(SQL, &[Arg::Int(from), Arg::Int(BATCH)]).await?;
+        let all = i64::try_from(rows.len()).is_ok_and(|count| count < BATCH);
         let mut entries = rows.iter().map(Entry::read).collect::<Result<Vec<_>, _>>()?;
         if let Some(after) = after {
             if entries.first().is_none_or(|first| first.cursor != *after) {
-                return Ok(None);
+                return Ok(Look { beat, entries: None, all: false });
             }
             entries.remove(0);
         }
-        Ok(Some(entries))
+        Ok(Look { beat, entries: Some(entries), all })
+    }
+}
+
+impl Cursor {
+    /// How many entries there had been, counted when this one was appended.
+    #[must_use]
+    pub fn sequence(&self) -> i64 {
+        self.sequence
     }
 }
 
@@ -99,6 +116,16 @@ impl Tx {
         let rows = self.rows(SQL, &[]).await?;
         let id = |row: &Row| KeyId::parse(&row.text(0)?).ok_or(StoreError::Damaged("feed"));
         rows.iter().map(id).collect()
+    }
+
+    /// Whether the feed says this of a key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn has_key_fact(&mut self, id: KeyId, state: KeyState) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM feed WHERE kind = $1 AND value = $2";
+        let args = [Arg::Text(key_kind(state)), Arg::Text(&id.to_string())];
+        Ok(self.row(SQL, &args).await?.is_some())
     }
 
     /// Everything known against one user, as this transaction sees it: what a write judges its
@@ -161,11 +188,7 @@ impl<'f> Columns<'f> {
                 ..none
             },
             Fact::Key { id, state } => {
-                let kind = match state {
-                    KeyState::Announced => "key announced",
-                    KeyState::Retired => "key retired",
-                };
-                Self { kind, value: Some(id.to_string()), ..none }
+                Self { kind: key_kind(*state), value: Some(id.to_string()), ..none }
             }
         }
     }
@@ -205,6 +228,13 @@ fn read_fact(row: &Row) -> Result<Option<Fact>, StoreError> {
         }
         _ => None,
     })
+}
+
+fn key_kind(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Announced => "key announced",
+        KeyState::Retired => "key retired",
+    }
 }
 
 fn standing_name(standing: Standing) -> String {

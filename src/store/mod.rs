@@ -3,6 +3,7 @@
 //! A folder holds the SQLite file; its mode is 0700. This floor knows rows and transactions; it
 //! refuses to know keys, tokens and HTTP, and it decides nothing: services do.
 
+mod beats;
 mod claims;
 mod devices;
 mod engine;
@@ -19,10 +20,11 @@ use std::path::{Path, PathBuf};
 
 use engine::{Arg, Pool};
 
+pub use beats::Beat;
 pub use claims::{Claim, Claimed};
 pub use devices::Device;
 pub use engine::Tx;
-pub use feed::{Cursor, Entry};
+pub use feed::{Cursor, Entry, Look};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;

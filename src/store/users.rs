@@ -102,6 +102,30 @@ impl Tx {
         let row = self.row(SQL, &[Arg::Text(user_id), Arg::Int(number(now))]).await?;
         row.map(|row| row.int(0).map(instant)).transpose()
     }
+
+    /// Raises a user's tick, or everybody's when none is named, so that no later one is below it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn raise_tick(
+        &mut self,
+        user_id: Option<&str>,
+        known: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE users SET tick = $2 \
+             WHERE tick < $2 AND ($1 IS NULL OR user_id = $1)";
+        self.run(SQL, &[Arg::Maybe(user_id), Arg::Int(number(known))]).await.map(|_| ())
+    }
+
+    /// The greatest tick there is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn greatest_tick(&mut self) -> Result<Timestamp, StoreError> {
+        const SQL: &str = "SELECT COALESCE(MAX(tick), 0) FROM users";
+        let row = self.row(SQL, &[]).await?;
+        Ok(instant(row.map(|row| row.int(0)).transpose()?.unwrap_or_default()))
+    }
 }
 
 /// An instant as the database has it.
