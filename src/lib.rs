@@ -28,6 +28,7 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod http;
 pub mod ident;
+pub mod imports;
 #[cfg(feature = "server")]
 pub mod keyfile;
 pub mod keyring;

@@ -11,7 +11,7 @@ use std::path::Path;
 const FLOORS: &[(&str, u8)] = &[
     ("ident.rs", 0), ("time.rs", 0),
     ("token/", 1),
-    ("keyring.rs", 2), ("occasion.rs", 2), ("revocations.rs", 2),
+    ("imports.rs", 2), ("keyring.rs", 2), ("occasion.rs", 2), ("revocations/", 2),
     ("config.rs", 3), ("keyfile.rs", 3), ("random.rs", 3), ("store/", 3), ("tower.rs", 3),
     ("homeserver/", 4), ("service/", 4),
     ("http/", 5),

@@ -130,6 +130,7 @@ fn policy(config: &Config) -> Policy {
         },
         session_life: config.session_lifetime.map(|life| life.get()),
         no_feed_life: config.no_feed_lifetime.bound(),
+        max_clock_skew: Some(config.max_clock_skew.get()),
     }
 }
 

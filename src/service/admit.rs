@@ -9,7 +9,8 @@ use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
 use crate::token::{
-    AccountState, Authentic, Bearer, Facts, Gate, NoFacts, Occasion, Presented, Refusal, Scratch, SessionId,
+    AccountState, Authentic, Bearer, Facts, Gate, NoFacts, Occasion, Presented, Refusal, Scratch,
+    SessionId,
 };
 
 impl Service {
@@ -25,6 +26,9 @@ impl Service {
         scratch: &'s mut Scratch,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
+        if let Some(foreign) = Presented::foreign(text) {
+            return self.admit_imported(text, foreign, scratch, occasion);
+        }
         let authentic = Presented::read(text, scratch)?.authenticate(&**self.ring.load()).map_err(
             |refusal| match refusal {
                 Refusal::KeyNotHeld(_) => Denial::Failed(Failure::KeyNotHeld(refusal)),
@@ -35,11 +39,19 @@ impl Service {
             let bearer = authentic.clear(&NoFacts, occasion)?;
             return self.within_reach(bearer, occasion.now);
         }
-        let clear = |authentic: Authentic<'s>| authentic.clear(&self.facts, occasion);
+        self.judge(authentic, occasion)
+    }
+
+    #[inline]
+    fn judge<'s>(
+        &self,
+        authentic: Authentic<'s>,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Denial> {
         let bearer = if self.freshness.untroubled() {
-            clear(authentic)?
+            authentic.clear(&self.facts, occasion)?
         } else {
-            self.troubled(authentic, clear)?
+            self.judge_in_trouble(authentic, occasion)?
         };
         self.uses.saw(&bearer, occasion.now);
         Ok(bearer)
@@ -48,15 +60,15 @@ impl Service {
     /// Facts that are too old say nothing. A clock that is off says nothing about what ends, and
     /// no instant is needed to tell whether a session has ended.
     #[cold]
-    fn troubled<'s>(
+    fn judge_in_trouble<'s>(
         &self,
         authentic: Authentic<'s>,
-        clear: impl FnOnce(Authentic<'s>) -> Result<Bearer<'s>, Refusal>,
+        occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
-        if self.freshness.is_stale() {
+        if self.is_stale() {
             return Err(Failure::Stale.into());
         }
-        let cleared = clear(authentic);
+        let cleared = authentic.clear(&self.facts, occasion);
         let by_clock = match &cleared {
             Ok(bearer) => bearer.ends_at().is_some(),
             Err(Refusal::Expired) => true,
@@ -69,11 +81,34 @@ impl Service {
         Ok(cleared?)
     }
 
+    /// A text that is none of our tokens may have been taken over from another issuer. One that is
+    /// not known here is refused only by a node that has heard of everything that was.
+    #[cold]
+    fn admit_imported<'s>(
+        &self,
+        text: &str,
+        foreign: Refusal,
+        scratch: &'s mut Scratch,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Denial> {
+        match self.imports.find(text) {
+            Some(token) => self.judge(token.authentic(scratch)?, occasion),
+            None if self.is_stale() && foreign == Refusal::Predecessor => {
+                Err(Failure::Stale.into())
+            }
+            None => Err(foreign.into()),
+        }
+    }
+
     /// Without a feed a logout is never heard of; what bounds the harm is how long a token lives.
     fn within_reach<'s>(&self, bearer: Bearer<'s>, now: Timestamp) -> Result<Bearer<'s>, Denial> {
         let Some(limit) = self.policy.no_feed_life else { return Ok(bearer) };
         let within = bearer.ends_at().is_some_and(|end| end <= now.plus(limit));
         if within { Ok(bearer) } else { Err(Failure::NoFeed.into()) }
+    }
+
+    pub(super) fn is_stale(&self) -> bool {
+        self.freshness.is_stale()
     }
 
     pub(super) fn uses(&self) -> &Uses {

@@ -68,7 +68,7 @@ impl Service {
             facts.push(Fact::Device { user, device, from });
         }
         for fact in &facts {
-            tx.append(fact, None, &self.ring().ids()).await?;
+            self.append(&mut tx, fact, None).await?;
         }
         tx.finish_with(&passed.claim(), "").await?;
         tx.commit().await?;

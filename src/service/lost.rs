@@ -39,6 +39,7 @@ impl Rereading {
             }
         };
         care.each(&mut miss);
+        service.imports.each(|token| miss(Fact::Imported(Box::new(token.clone()))));
         service.facts.each(miss);
         lost
     }
@@ -63,11 +64,6 @@ impl Lost {
     /// Waits until there may be something to write back.
     pub(super) async fn noted(&self) {
         self.wake.notified().await;
-    }
-
-    /// Whether something is still to be written back.
-    pub(super) fn any(&self) -> bool {
-        self.with(|lost| !lost.is_empty())
     }
 
     /// Writes back what there is, oldest first. What cannot be written stays.
@@ -103,8 +99,8 @@ impl Service {
 
 /// Whether what the store holds comes to the same with this fact and without it.
 async fn knows(tx: &mut Tx, fact: &Fact) -> Result<bool, Denial> {
-    if let Fact::Key { id, state } = fact {
-        return Ok(tx.has_key_fact(*id, *state).await?);
+    if matches!(fact, Fact::Key { .. } | Fact::Imported(_)) {
+        return Ok(tx.says(fact).await?);
     }
     let known = tx.facts_about(user_of(fact).unwrap_or_default()).await?;
     let before = all(&known);
@@ -114,7 +110,9 @@ async fn knows(tx: &mut Tx, fact: &Fact) -> Result<bool, Denial> {
 
 fn all(facts: &Revocations) -> HashSet<Fact> {
     let mut all = HashSet::new();
-    facts.each(|fact| drop(all.insert(fact)));
+    facts.each(|fact| {
+        all.insert(fact);
+    });
     all
 }
 
@@ -125,6 +123,7 @@ fn user_of(fact: &Fact) -> Option<&str> {
         | Fact::Device { user, .. }
         | Fact::Session { user, .. }
         | Fact::Account { user, .. } => Some(user),
+        Fact::Imported(token) => Some(&token.user),
         Fact::Server { .. } | Fact::Key { .. } => None,
     }
 }
@@ -137,6 +136,7 @@ fn sort(fact: &Fact) -> &'static str {
         Fact::Session { .. } => "session",
         Fact::Server { .. } => "server",
         Fact::Account { .. } => "account",
+        Fact::Imported(_) => "imported",
         Fact::Key { .. } => "key",
     }
 }
@@ -147,6 +147,7 @@ fn tick_of(fact: &Fact) -> Option<Timestamp> {
         Fact::User { from, .. } | Fact::Device { from, .. } | Fact::Server { from } => Some(*from),
         Fact::Session { session, .. } => Some(session.beginning()),
         Fact::Account { at, .. } => Some(*at),
+        Fact::Imported(token) => Some(token.session.beginning()),
         Fact::Key { .. } => None,
     }
 }

@@ -53,6 +53,7 @@ use uses::Uses;
 
 use crate::config::Registration;
 use crate::ident::ServerName;
+use crate::imports::Imports;
 use crate::keyring::Keyring;
 use crate::random::random;
 use crate::revocations::Revocations;
@@ -114,6 +115,7 @@ pub struct Service {
     policy: Policy,
     ring: ArcSwap<Keyring>,
     facts: Revocations,
+    imports: Imports,
     /// `None` on a node that only verifies.
     store: Option<Store>,
     passwords: Passwords,
@@ -139,6 +141,7 @@ impl Service {
             policy,
             ring: ArcSwap::default(),
             facts: Revocations::default(),
+            imports: Imports::default(),
             store,
             passwords,
             uses: Uses::default(),

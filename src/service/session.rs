@@ -75,6 +75,22 @@ impl Service {
         self.end_all(tx, user_id).await
     }
 
+    /// Ends every session there is, of everybody, and takes all devices away: for when keys were
+    /// stolen, or a restored database has forgotten logouts. Gives the instant that sessions must
+    /// begin at or after to live, and how many devices there were. It lies above the tick of every
+    /// session, and no later session begins below it.
+    ///
+    /// # Errors
+    /// [`super::Failure`] when the store is away, and then nothing has happened.
+    pub async fn end_every_session(&self) -> Result<(Timestamp, u64), Denial> {
+        let mut tx = self.store()?.begin().await?;
+        let from = tx.tick_everybody().await?.max(self.now());
+        tx.raise_tick(None, from).await?;
+        let devices = tx.delete_every_device().await?;
+        self.end(tx, &Fact::Server { from }).await?;
+        Ok((from, devices))
+    }
+
     async fn end_all(&self, mut tx: Tx, user_id: &str) -> Result<Option<Ended>, Denial> {
         let Some(from) = tx.tick(user_id, self.now()).await? else { return Ok(None) };
         let devices = tx.delete_devices(user_id, None).await?;
@@ -166,8 +182,10 @@ impl Service {
 
     /// Takes a committed fact into memory at once; the follower will bring it again.
     pub(super) fn heard(&self, fact: Option<&Fact>) {
-        if let Some(fact) = fact {
-            self.facts.append(fact);
+        match fact {
+            Some(Fact::Imported(token)) => self.imports.learn(token),
+            Some(fact) => self.facts.append(fact),
+            None => {}
         }
     }
 }

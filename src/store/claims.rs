@@ -3,8 +3,8 @@
 //! A claim is taken, then done with a result, then used: from then on the result is not given
 //! again. This file refuses to know what is claimed and what the result says.
 
-use super::engine::{Arg, Row, Tx};
-use super::users::{instant, number};
+use super::engine::{Arg, Tx};
+use super::users::number;
 use super::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::SessionId;

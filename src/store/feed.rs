@@ -7,10 +7,11 @@
 use super::engine::{Arg, Row, Tx};
 use super::users::{instant, number};
 use super::{Store, StoreError};
+use crate::imports::{Digest, Imported};
 use crate::random::random;
 use crate::revocations::{Fact, KeyState, Revocations, Standing};
 use crate::time::Timestamp;
-use crate::token::{Account, AccountState, KeyId, SessionId};
+use crate::token::{Account, AccountState, KeyId, Kind, SessionId};
 
 /// How many entries are read at once.
 const BATCH: i64 = 4096;
@@ -118,13 +119,15 @@ impl Tx {
         rows.iter().map(id).collect()
     }
 
-    /// Whether the feed says this of a key.
+    /// Whether the feed says these words of a key or of a token that was taken over.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
-    pub async fn has_key_fact(&mut self, id: KeyId, state: KeyState) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT 1 FROM feed WHERE kind = $1 AND value = $2";
-        let args = [Arg::Text(key_kind(state)), Arg::Text(&id.to_string())];
+    pub async fn says(&mut self, fact: &Fact) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM feed WHERE kind = $1 AND value = $2 \
+             AND ($3 IS NULL OR user_id = $3)";
+        let Columns { kind, user_id, value, .. } = Columns::of(fact);
+        let args = [Arg::Text(kind), Arg::Maybe(value.as_deref()), Arg::Maybe(user_id)];
         Ok(self.row(SQL, &args).await?.is_some())
     }
 
@@ -156,6 +159,17 @@ struct Columns<'f> {
 }
 
 impl<'f> Columns<'f> {
+    fn imported(token: &'f Imported) -> Self {
+        Self {
+            kind: "imported",
+            user_id: Some(&token.user),
+            device_id: token.device.as_deref(),
+            session: Some(token.session.to_string()),
+            tick: token.expires_at,
+            value: Some(format!("{} {}", token.kind, token.digest)),
+        }
+    }
+
     fn of(fact: &'f Fact) -> Self {
         let none = Self::default();
         match fact {
@@ -187,8 +201,13 @@ impl<'f> Columns<'f> {
                 value: Some(standing_name(*standing)),
                 ..none
             },
+            Fact::Imported(token) => Self::imported(token),
             Fact::Key { id, state } => {
-                Self { kind: key_kind(*state), value: Some(id.to_string()), ..none }
+                let kind = match state {
+                    KeyState::Announced => "key announced",
+                    KeyState::Retired => "key retired",
+                };
+                Self { kind, value: Some(id.to_string()), ..none }
             }
         }
     }
@@ -220,6 +239,7 @@ fn read_fact(row: &Row) -> Result<Option<Fact>, StoreError> {
             let (user, at) = (user()?, tick()?);
             read_standing(&row.text(7)?).map(|standing| Fact::Account { user, at, standing })
         }
+        "imported" => read_imported(row, user()?, session(row.maybe(5)?))?,
         "key announced" => {
             KeyId::parse(&row.text(7)?).map(|id| Fact::Key { id, state: KeyState::Announced })
         }
@@ -230,11 +250,19 @@ fn read_fact(row: &Row) -> Result<Option<Fact>, StoreError> {
     })
 }
 
-fn key_kind(state: KeyState) -> &'static str {
-    match state {
-        KeyState::Announced => "key announced",
-        KeyState::Retired => "key retired",
-    }
+fn read_imported(
+    row: &Row,
+    user: Box<str>,
+    session: Option<SessionId>,
+) -> Result<Option<Fact>, StoreError> {
+    let value = row.text(7)?;
+    let (kind, digest) = value.split_once(' ').unwrap_or_default();
+    let known = Kind::from_name(kind).zip(Digest::parse(digest)).zip(session);
+    let device = row.maybe(4)?.map(String::into_boxed_str);
+    let expires_at = row.maybe_int(6)?.map(instant);
+    Ok(known.map(|((kind, digest), session)| {
+        Fact::Imported(Box::new(Imported { digest, kind, user, device, session, expires_at }))
+    }))
 }
 
 fn standing_name(standing: Standing) -> String {

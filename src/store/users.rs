@@ -117,13 +117,14 @@ impl Tx {
         self.run(SQL, &[Arg::Maybe(user_id), Arg::Int(number(known))]).await.map(|_| ())
     }
 
-    /// The greatest tick there is.
+    /// Takes everybody's next tick and gives the greatest there is: from here to the commit nobody
+    /// takes another.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
-    pub async fn greatest_tick(&mut self) -> Result<Timestamp, StoreError> {
-        const SQL: &str = "SELECT COALESCE(MAX(tick), 0) FROM users";
-        let row = self.row(SQL, &[]).await?;
+    pub async fn tick_everybody(&mut self) -> Result<Timestamp, StoreError> {
+        self.run("UPDATE users SET tick = tick + 1", &[]).await?;
+        let row = self.row("SELECT COALESCE(MAX(tick), 0) FROM users", &[]).await?;
         Ok(instant(row.map(|row| row.int(0)).transpose()?.unwrap_or_default()))
     }
 }

@@ -32,11 +32,12 @@ mod attenuate;
 mod caveat;
 mod chain;
 mod clear;
-mod hex;
+pub(crate) mod hex;
 mod identifier;
 mod key;
 mod mint;
 mod refusal;
+mod taken_over;
 mod verify;
 mod wire;
 

@@ -58,7 +58,7 @@ impl Facts for NoFacts {
 }
 
 /// How an account stands that is not deactivated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AccountState {
     /// As usual.
     #[default]
@@ -70,7 +70,7 @@ pub enum AccountState {
 }
 
 /// What is known of an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Account {
     /// Whether it is active.
     pub state: AccountState,
@@ -80,10 +80,10 @@ pub struct Account {
 
 /// A token whose chain of HMACs holds.
 ///
-/// Only [`Presented::authenticate`] makes one, so code that takes an `Authentic` cannot be reached
-/// by a forged token. It may still have expired or been logged out: see [`Authentic::clear`].
+/// Only [`Presented::authenticate`] makes one, and inside this crate whoever takes over the tokens
+/// of another issuer; so code that takes an `Authentic` cannot be reached by a forged token. It may still have expired or been logged out: see [`Authentic::clear`].
 #[must_use = "an authentic token is not yet an admitted one"]
-pub struct Authentic<'s>(Presented<'s>);
+pub struct Authentic<'s>(pub(super) Presented<'s>);
 
 impl<'s> Presented<'s> {
     /// Checks the chain: two compressions for the identifier, four for a usual caveat.

@@ -37,7 +37,7 @@ const LENIENT: GeneralPurposeConfig = STRICT
 /// Room for the bytes of one token: the caller's, so that reading allocates nothing.
 ///
 /// It may be used again for the next token; what is read borrows from it.
-pub struct Scratch([u8; SCRATCH_BYTES]);
+pub struct Scratch(pub(super) [u8; SCRATCH_BYTES]);
 
 impl Scratch {
     /// Empty room.
@@ -90,6 +90,13 @@ impl<'s> Presented<'s> {
             return Err(Refusal::WrongPrefix);
         }
         frame.presented(identifier)
+    }
+
+    /// Why a text is none of our tokens, if that can be told from how it begins.
+    #[inline]
+    #[must_use]
+    pub fn foreign(text: &str) -> Option<Refusal> {
+        if split_prefix(text).is_some() { None } else { Some(foreign(text)) }
     }
 
     /// Whose it claims to be.
@@ -280,7 +287,7 @@ fn split_length(bytes: &[u8]) -> Result<(usize, &[u8]), Refusal> {
 
 /// The caveats of a token as text, in order.
 #[derive(Clone, Copy)]
-pub struct Caveats<'s>(&'s [u8]);
+pub struct Caveats<'s>(pub(super) &'s [u8]);
 
 impl<'s> Caveats<'s> {
     /// The next caveat as the bytes that are signed. The framing has been checked, so whatever

@@ -8,120 +8,25 @@
 //! A session is judged by its beginning, a number drawn from the user's own tick when it began; no
 //! clock is compared anywhere here.
 
+mod fact;
+mod record;
+
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use papaya::{HashMap, Operation};
 
 use crate::ident::{DeviceId, UserId};
 use crate::time::Timestamp;
-use crate::token::{Account, AccountState, EndedBy, Facts, KeyId, SessionId};
+use crate::token::{Account, EndedBy, Facts, SessionId};
+use record::Record;
 
-/// Something that has happened and that every node judges by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// Sessions of a user that began before `from` are ended, all but one.
-    User {
-        /// Whose.
-        user: Box<str>,
-        /// The tick of the ending.
-        from: Timestamp,
-        /// The session that lives on: the caller's, at a password change.
-        exempt: Option<SessionId>,
-    },
-    /// Sessions of one device that began before `from` are ended.
-    Device {
-        /// Whose.
-        user: Box<str>,
-        /// On which device.
-        device: Box<str>,
-        /// The tick of the ending.
-        from: Timestamp,
-    },
-    /// One session is ended.
-    Session {
-        /// Whose.
-        user: Box<str>,
-        /// Which.
-        session: SessionId,
-    },
-    /// Every session that began before `from` is ended.
-    Server {
-        /// The first beginning that lives on.
-        from: Timestamp,
-    },
-    /// How an account stands since `at`.
-    Account {
-        /// Whose.
-        user: Box<str>,
-        /// The tick of the change; the greatest one counts.
-        at: Timestamp,
-        /// How it stands.
-        standing: Standing,
-    },
-    /// What has become of a key. Rings are built from these; sessions are not judged by them.
-    Key {
-        /// Which.
-        id: KeyId,
-        /// Its present state.
-        state: KeyState,
-    },
-}
-
-/// What has become of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyState {
-    /// Some node holds it.
-    Announced,
-    /// It is never used again.
-    Retired,
-}
-
-/// How an account stands, the end of it included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It may be used as far as this says.
-    Open(Account),
-    /// It is deactivated: every session of it is ended, for ever.
-    Deactivated,
-}
-
-impl Standing {
-    /// Which of two counts that bear the same tick, as they may where a store lost one: the one
-    /// that allows less.
-    fn weight(self) -> (u8, bool) {
-        match self {
-            Self::Open(Account { state: AccountState::Active, admin }) => (0, !admin),
-            Self::Open(Account { state: AccountState::Suspended, admin }) => (1, !admin),
-            Self::Open(Account { state: AccountState::Locked, admin }) => (2, !admin),
-            Self::Deactivated => (3, true),
-        }
-    }
-}
-
-impl Default for Standing {
-    fn default() -> Self {
-        Self::Open(Account { state: AccountState::Active, admin: false })
-    }
-}
+pub use fact::{Fact, KeyState, Standing};
 
 /// All facts that one node knows.
 #[derive(Default)]
 pub struct Revocations {
     users: HashMap<Box<str>, Record>,
     server_from: AtomicU64,
-}
-
-/// What is known of one user. Lists are sorted.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-struct Record {
-    /// A session that began at or after this is hit by nothing below.
-    clear_from: Timestamp,
-    from: Timestamp,
-    exempt: Option<SessionId>,
-    devices: Vec<(Box<str>, Timestamp)>,
-    sessions: Vec<SessionId>,
-    standing: Standing,
-    standing_at: Timestamp,
 }
 
 impl Revocations {
@@ -132,19 +37,17 @@ impl Revocations {
                 self.server_from.fetch_max(from.millis(), Relaxed);
                 return;
             }
-            Fact::Key { .. } => return,
+            Fact::Key { .. } | Fact::Imported(_) => return,
             Fact::User { user, .. }
             | Fact::Device { user, .. }
             | Fact::Session { user, .. }
             | Fact::Account { user, .. } => user,
         };
         self.users.pin().compute(user.clone(), |entry| {
-            let mut record = entry.map(|(_, record)| record.clone()).unwrap_or_default();
+            let known = entry.map(|(_, record)| record.clone()).unwrap_or_default();
+            let mut record = known.clone();
             record.merge(fact);
-            match entry {
-                Some((_, known)) if *known == record => Operation::Abort(()),
-                _ => Operation::Insert(record),
-            }
+            if record == known { Operation::Abort(()) } else { Operation::Insert(record) }
         });
     }
 
@@ -158,6 +61,24 @@ impl Revocations {
     #[must_use]
     pub fn user_from(&self, user: UserId<'_>) -> Timestamp {
         self.users.pin().get(user.as_str()).map(|record| record.from).unwrap_or_default()
+    }
+
+    /// What every session has to begin at or after to live.
+    #[must_use]
+    pub fn server_from(&self) -> Timestamp {
+        Timestamp::from_millis(self.server_from.load(Relaxed))
+    }
+
+    /// Calls `act` with facts from which this memory can be built again, in any order. What others
+    /// append meanwhile may be among them or not; keys are none of this memory's business.
+    pub fn each(&self, mut act: impl FnMut(Fact)) {
+        let from = Timestamp::from_millis(self.server_from.load(Relaxed));
+        if from > Timestamp::ZERO {
+            act(Fact::Server { from });
+        }
+        for (user, record) in &self.users.pin() {
+            record.each(user, &mut act);
+        }
     }
 
     /// How many users something is known of.
@@ -183,79 +104,10 @@ impl Facts for Revocations {
     }
 }
 
-impl Record {
-    #[inline]
-    fn standing(
-        &self,
-        device: Option<DeviceId<'_>>,
-        session: SessionId,
-    ) -> Result<Account, EndedBy> {
-        let Standing::Open(account) = self.standing else { return Err(EndedBy::Deactivated) };
-        let beginning = session.beginning();
-        if beginning >= self.clear_from {
-            return Ok(account);
-        }
-        if beginning < self.from && self.exempt != Some(session) {
-            return Err(EndedBy::User);
-        }
-        if device.is_some_and(|device| beginning < self.device_from(device.as_str())) {
-            return Err(EndedBy::Device);
-        }
-        match self.sessions.binary_search(&session) {
-            Ok(_) => Err(EndedBy::Session),
-            Err(_) => Ok(account),
-        }
-    }
-
-    fn device_from(&self, device: &str) -> Timestamp {
-        let at = self.devices.binary_search_by_key(&device, |(id, _)| id);
-        at.ok().and_then(|at| self.devices.get(at)).map_or(Timestamp::ZERO, |(_, from)| *from)
-    }
-
-    fn merge(&mut self, fact: &Fact) {
-        match fact {
-            Fact::User { from, exempt, .. } => {
-                if *from > self.from {
-                    (self.from, self.exempt) = (*from, *exempt);
-                } else if *from == self.from && *exempt != self.exempt {
-                    // A store that lost a tick gave it twice: none is spared but by both.
-                    self.exempt = None;
-                }
-                self.clear_from = self.clear_from.max(*from);
-            }
-            Fact::Device { device, from, .. } => {
-                match self.devices.binary_search_by_key(&&**device, |(id, _)| id) {
-                    Ok(at) => {
-                        if let Some((_, known)) = self.devices.get_mut(at) {
-                            *known = (*known).max(*from);
-                        }
-                    }
-                    Err(at) => self.devices.insert(at, (device.clone(), *from)),
-                }
-                self.clear_from = self.clear_from.max(*from);
-            }
-            Fact::Session { session, .. } => {
-                if let Err(at) = self.sessions.binary_search(session) {
-                    self.sessions.insert(at, *session);
-                }
-                self.clear_from = self.clear_from.max(session.beginning().plus(1));
-            }
-            Fact::Account { at, standing, .. } => {
-                // Deactivation is for ever, whatever arrives behind it.
-                let ended = self.standing == Standing::Deactivated;
-                let later = (*at, standing.weight()) > (self.standing_at, self.standing.weight());
-                if *standing == Standing::Deactivated || (later && !ended) {
-                    (self.standing, self.standing_at) = (*standing, *at.max(&self.standing_at));
-                }
-            }
-            Fact::Server { .. } | Fact::Key { .. } => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::AccountState;
 
     const ALICE: &str = "@alice:hs";
 
@@ -295,6 +147,19 @@ mod tests {
         assert_eq!(ended(&facts, "D", 29), Some(EndedBy::User));
         assert_eq!(ended(&facts, "D", 5), None);
         assert_eq!(ended(&facts, "D", 30), None);
+    }
+
+    #[test]
+    fn an_ending_spares_a_session_from_itself_alone() {
+        let ending = |from, exempt| Fact::User { user: ALICE.into(), from: at(from), exempt };
+        let all = [ending(10, None), ending(20, Some(session(5))), ending(30, Some(session(25)))];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let facts = Revocations::default();
+            order.iter().for_each(|fact| facts.append(&all[*fact]));
+
+            assert_eq!(ended(&facts, "D", 5), Some(EndedBy::User), "{order:?}");
+            assert_eq!(ended(&facts, "D", 25), None, "{order:?}");
+        }
     }
 
     #[test]
