@@ -31,6 +31,7 @@ const PAGES: &[&str] = &[
     "CHANGELOG.md",
     "docs/caveats.md",
     "docs/narrowing.md",
+    "docs/watching.md",
     "keys/README.md",
     "tests/vectors/README.md",
 ];
@@ -101,6 +102,14 @@ fn the_table_of_caveats_is_that_of_the_vocabulary() {
     let line = page.split("\n\n").find(|paragraph| paragraph.contains("`identify`"));
     let line = line.unwrap_or_default().replace('\n', " ");
     assert!(line.contains(&actions), "docs/caveats.md should list the actions:\n\n{actions}");
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn the_table_of_metrics_is_that_of_the_program() {
+    let table = claims::metrics(amaretti::http::METRICS);
+    let page = page("docs/watching.md");
+    assert!(page.contains(&table), "docs/watching.md should have this table:\n\n{table}");
 }
 
 #[test]

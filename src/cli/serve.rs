@@ -151,6 +151,7 @@ impl Node {
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
+            latencies: http::Latencies::default(),
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
         let care = tokio::spawn(self.care.clone().run(self.service, stopped.clone()));

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::service::{Challenge, Declined, Denial, Failure, RefreshFault};
+use crate::service::{Challenge, Declined, Denial, Failure, Reason, RefreshFault};
 use crate::token::{CaveatAt, EndedBy, Refusal};
 
 /// What came of a request that was not done.
@@ -249,13 +249,19 @@ fn failed(failure: &Failure) -> Answer {
 
 /// Why a request was not done, in an operator's words: for the log line of the request.
 #[derive(Clone)]
-pub(super) struct Reason(pub(super) String);
+pub(super) struct Why {
+    pub(super) words: String,
+    /// What metrics call it, when the service has said why not.
+    pub(super) reason: Option<Reason>,
+}
 
 impl Outcome {
-    fn reason(&self) -> String {
+    fn why(&self) -> Why {
         match self {
-            Self::Denied(denial) => denial.to_string(),
-            _ => Answer::to_client(self).error,
+            Self::Denied(denial) => {
+                Why { words: denial.to_string(), reason: Some(Reason::from(denial)) }
+            }
+            _ => Why { words: Answer::to_client(self).error, reason: None },
         }
     }
 }
@@ -279,9 +285,9 @@ impl Outcome {
 
 impl IntoResponse for Outcome {
     fn into_response(self) -> Response {
-        let reason = Reason(self.reason());
+        let why = self.why();
         let mut response = Answer::to_client(&self).into_response();
-        response.extensions_mut().insert(reason);
+        response.extensions_mut().insert(why);
         response
     }
 }

@@ -8,9 +8,11 @@ mod bearer;
 mod devices;
 mod health;
 mod interactive;
+mod latencies;
 mod layers;
 mod listen;
 mod login;
+mod metrics;
 mod pages;
 mod refresh;
 mod register;
@@ -24,7 +26,9 @@ use axum::{Router, middleware};
 
 pub use answer::{Answer, Outcome};
 pub(crate) use health::NO_FEED;
+pub use latencies::Latencies;
 pub use listen::serve;
+pub use metrics::{METRICS, Metric, Sort};
 
 use crate::config::Networks;
 use crate::service::Service;
@@ -45,6 +49,8 @@ pub struct Face {
     pub body_limit: usize,
     /// The longest a request may take.
     pub patience: Duration,
+    /// How long requests took.
+    pub latencies: Latencies,
 }
 
 /// What clients ask.
@@ -107,6 +113,7 @@ fn with_refresh(mut router: Router<Arc<Face>>, drafts: bool) -> Router<Arc<Face>
 /// What operators and proxies ask; not for the outside.
 pub fn internal(face: Arc<Face>) -> Router {
     let router = Router::new()
+        .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/health/issue", get(health::issue));
@@ -119,5 +126,7 @@ fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, cors: bool) -> Router {
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(middleware::from_fn_with_state(face.clone(), layers::bounded));
     let router = if cors { router.layer(middleware::from_fn(layers::cors)) } else { router };
-    router.layer(middleware::from_fn(layers::logged)).with_state(face.clone())
+    router
+        .layer(middleware::from_fn_with_state(face.clone(), layers::logged))
+        .with_state(face.clone())
 }

@@ -125,7 +125,8 @@ impl Service {
         let mut tx = self.judged(caller, Gate::Unlocked).await?;
         self.claim_passed(&mut tx, passed).await?;
         tx.finish_with(&passed.claim(), "").await?;
-        if let Err(left) = tx.may_have_login_token(&caller.user_id, self.store_now(), PAUSE).await? {
+        if let Err(left) = tx.may_have_login_token(&caller.user_id, self.store_now(), PAUSE).await?
+        {
             return Err(Declined::TooSoon(left).into());
         }
         let end = now.plus(self.policy.login_life);
@@ -164,7 +165,9 @@ impl Service {
             expires_at: Some(end),
             carried: &carried,
         };
-        Ok(grant.mint(subkey)?)
+        let token = grant.mint(subkey)?;
+        self.metrics.minted(Kind::Login);
+        Ok(token)
     }
 }
 

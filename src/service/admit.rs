@@ -4,7 +4,7 @@
 //! bearer wants.
 
 use super::uses::Uses;
-use super::{Denial, Failure, Service};
+use super::{Denial, Failure, Reason, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
@@ -21,6 +21,18 @@ impl Service {
     /// decided here.
     #[inline]
     pub fn admit<'s>(
+        &self,
+        text: &str,
+        scratch: &'s mut Scratch,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Denial> {
+        let verdict = self.verdict(text, scratch, occasion);
+        self.metrics.judged(verdict.as_ref().err().map_or(Reason::Admitted, Reason::from));
+        verdict
+    }
+
+    #[inline]
+    fn verdict<'s>(
         &self,
         text: &str,
         scratch: &'s mut Scratch,
@@ -138,7 +150,14 @@ impl Caller {
     pub(super) fn named(user_id: &str, session: &str) -> Option<Self> {
         let session = SessionId::parse(session)?;
         let (user_id, appended) = (user_id.to_owned(), Vec::new());
-        Some(Self { user_id, device_id: None, session, appended, ends_at: None, minted_until: None })
+        Some(Self {
+            user_id,
+            device_id: None,
+            session,
+            appended,
+            ends_at: None,
+            minted_until: None,
+        })
     }
 
     /// Remembers a bearer.

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::lost::{Lost, Rereading};
 use super::pulse::Pulse;
-use super::{Denial, Failure, KeyCare, Service};
+use super::{Denial, Failure, KeyCare, Part, Service};
 use crate::revocations::Fact;
 use crate::store::{Cursor, Store, StoreError};
 
@@ -74,6 +74,7 @@ impl Following {
         loop {
             let looked = timeout(PATIENCE, self.look()).await;
             let all = looked.unwrap_or(Err(StoreError::Silent)).unwrap_or_else(|error| {
+                self.service.metrics().store_failed(Part::Feed);
                 let age_ms = self.service.feed_age().map(|age| age.as_millis());
                 tracing::warn!(%error, age_ms, "cannot follow the feed");
                 true

@@ -16,10 +16,12 @@ mod interactive;
 mod keys;
 mod login;
 mod lost;
+mod metrics;
 mod mint;
 mod password;
 mod proof;
 mod pulse;
+mod reason;
 mod refresh;
 mod register;
 mod sealed;
@@ -40,8 +42,10 @@ pub use feed::Following;
 pub use interactive::{Asked, Challenge, Passed, Stage};
 pub use keys::{KeyCare, KeyCareError, make_key};
 pub use login::{Credentials, Login, LoginToken};
+pub use metrics::{KeySight, KeySights, Metrics, Part};
 pub use mint::Pair;
 pub use password::{HashCost, Passwords};
+pub use reason::Reason;
 pub use register::{Register, Registered};
 pub use session::Ended;
 pub use throttle::{Limits, Try};
@@ -122,6 +126,7 @@ pub struct Service {
     uses: Uses,
     throttle: Throttle,
     freshness: Freshness,
+    metrics: Metrics,
 }
 
 impl Service {
@@ -135,6 +140,7 @@ impl Service {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let throttle = Throttle::new(policy.limits, &clock);
+        let metrics = Metrics::new(clock.now());
         Self {
             server,
             clock,
@@ -147,6 +153,7 @@ impl Service {
             uses: Uses::default(),
             throttle,
             freshness: Freshness::default(),
+            metrics,
         }
     }
 
@@ -178,6 +185,18 @@ impl Service {
     #[must_use]
     pub fn hashes(&self) -> u64 {
         self.passwords.hashes()
+    }
+
+    /// What is counted here.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How many users something is known of.
+    #[must_use]
+    pub fn known_users(&self) -> usize {
+        self.facts.users()
     }
 
     fn store(&self) -> Result<&Store, Failure> {

@@ -109,6 +109,7 @@ impl Routers {
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit,
             patience,
+            latencies: http::Latencies::default(),
         });
         Self { public: http::public(face.clone()), internal: http::internal(face) }
     }
