@@ -131,3 +131,8 @@ fn lengths_are_found_in_prose_and_in_what_a_program_prints() {
         [191, 190]
     );
 }
+
+/// What stands between backticks, in order.
+pub(crate) fn quoted(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
