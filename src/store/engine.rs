@@ -69,7 +69,10 @@ impl Pool {
             .acquire_timeout(Duration::from_secs(5))
             .connect_with(options)
             .await?;
-        migrator().run(&pool).await?;
+        // In one transaction that nobody writes beside: several processes may start at once.
+        let mut alone = pool.begin_with("BEGIN IMMEDIATE").await?;
+        migrator().run_direct(None, &mut *alone, false).await?;
+        alone.commit().await?;
         Ok(Self(pool))
     }
 
