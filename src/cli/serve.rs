@@ -13,10 +13,11 @@ use tokio::sync::watch;
 
 use super::outcome::note;
 use super::{Done, Place, Trouble, passwords, say};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Homeserver, HomeserverKind, LogFormat};
 use crate::http::{self, Face};
 use crate::keyfile;
 use crate::random::random;
+use crate::secret::Secret;
 use crate::service::{Following, KeyCare, Limits, Policy, Service, make_key};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
@@ -96,6 +97,15 @@ async fn issuer(config: &Config) -> Result<(Node, bool), Trouble> {
     Ok((Node { service, care, following: Some(following) }, first_run))
 }
 
+/// The secret that this node and the homeserver share, where one is linked.
+fn shared_secret(config: &Config) -> Result<Option<Arc<Secret>>, Trouble> {
+    let Homeserver { kind, secret_file, .. } = &config.homeserver;
+    match (kind, secret_file) {
+        (HomeserverKind::Synapse, Some(file)) => Ok(Some(Arc::new(Secret::read(file)?))),
+        _ => Ok(None),
+    }
+}
+
 /// A node that verifies by its keys alone.
 async fn verifier(config: &Config) -> Result<Node, Trouble> {
     let service = Arc::new(Service::new(
@@ -148,6 +158,7 @@ impl Node {
             query_token: config.query_token,
             token_refresh: config.tokenrefresh,
             public_url: config.public_url.clone(),
+            homeserver: shared_secret(config)?,
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),

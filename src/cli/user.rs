@@ -27,6 +27,8 @@ pub(super) enum User {
     Lock(Who),
     /// Unlock an account
     Unlock(Who),
+    /// Let a user administer the homeserver, or no longer
+    Admin(Admin),
     /// End an account for ever; its name stays taken
     Deactivate(Who),
     /// List users
@@ -54,6 +56,30 @@ pub(super) struct Who {
     place: Place,
 }
 
+#[derive(Args)]
+pub(super) struct Admin {
+    #[command(flatten)]
+    who: Who,
+    /// Whether it does
+    #[arg(value_enum)]
+    switch: Switch,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Admin {
+    async fn change(self) -> Done {
+        match self.switch {
+            Switch::On => self.who.change(Change::Admin(true), "administers from now on:").await,
+            Switch::Off => self.who.change(Change::Admin(false), "administers no longer:").await,
+        }
+    }
+}
+
 impl User {
     pub(super) fn run(self) -> Done {
         match self {
@@ -62,6 +88,7 @@ impl User {
             Self::Logout(who) => block_on(who.logout()),
             Self::Lock(who) => block_on(who.change(Change::Lock, "locked")),
             Self::Unlock(who) => block_on(who.change(Change::Unlock, "unlocked")),
+            Self::Admin(admin) => block_on(admin.change()),
             Self::Deactivate(who) => block_on(who.change(Change::Deactivate, "deactivated")),
             Self::List(place) => block_on(list(place)),
         }

@@ -10,7 +10,7 @@ use confique::{Config as _, Layer as _};
 use serde::Deserialize;
 
 use super::source::{Written, file as file_values, variables};
-use super::{Config, ConfigError, DEFAULT_FILE, Origin, Overrides};
+use super::{Config, ConfigError, DEFAULT_FILE, HomeserverKind, Origin, Overrides};
 
 type Layer = <Config as confique::Config>::Layer;
 
@@ -51,6 +51,16 @@ impl Config {
         if overlap && public.port() == internal.port() && public.port() != 0 {
             let why = format!("clients must not reach it, and `listen` is {public}");
             return Some(("internal", internal.to_string(), why));
+        }
+        if self.homeserver.kind == HomeserverKind::Synapse {
+            if self.guests {
+                let why = "Synapse knows no guests when others check its tokens";
+                return Some(("guests", "true".to_owned(), why.to_owned()));
+            }
+            if self.homeserver.secret_file.is_none() {
+                let why = "homeserver.secret_file has to name the file of the secret they share";
+                return Some(("homeserver.kind", "synapse".to_owned(), why.to_owned()));
+            }
         }
         let hashing = &self.password_hashing;
         let least = hashing.parallelism.saturating_mul(8);

@@ -15,7 +15,9 @@ mod units;
 mod values;
 
 pub use error::{ConfigError, Origin};
-pub use settings::{Config, LogFormat, PasswordHashing, Registration, Tries};
+pub use settings::{
+    Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
+};
 pub use source::Overrides;
 pub use units::{
     Bytes, DurationError, Life, Millis, Networks, SizeError, parse_duration, parse_size,

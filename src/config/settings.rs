@@ -10,8 +10,8 @@ use std::thread::available_parallelism;
 
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, duration, folder, life, log_filter, log_format, networks, number, registration,
-    server_name, size, switch, url,
+    address, duration, file, folder, homeserver, life, log_filter, log_format, networks, number,
+    plain_url, registration, server_name, size, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -165,6 +165,10 @@ pub struct Config {
     )]
     pub trusted_proxies: Networks,
 
+    /// The homeserver that stands behind.
+    #[config(nested)]
+    pub homeserver: Homeserver,
+
     /// How often things may be tried.
     #[config(nested)]
     pub tries_per_minute: Tries,
@@ -192,6 +196,37 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// What stands behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HomeserverKind {
+    /// Nothing that wants to be told of anybody.
+    None,
+    /// Synapse, with `matrix_authentication_service` pointing here.
+    Synapse,
+}
+
+/// The homeserver that is told of users and devices, and that asks here about tokens.
+#[derive(Clone, Debug, PartialEq, confique::Config)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct Homeserver {
+    /// Which homeserver it is: `none`, or `synapse` (1.136 or later, unmodified).
+    #[config(env = "AMARETTI_HOMESERVER_KIND", default = "none", deserialize_with = homeserver)]
+    pub kind: HomeserverKind,
+
+    /// Where it is reached from here, past every proxy; plain HTTP.
+    #[config(
+        env = "AMARETTI_HOMESERVER_URL",
+        default = "http://127.0.0.1:8008",
+        deserialize_with = plain_url
+    )]
+    pub url: String,
+
+    /// File whose first line is the secret that both share; nobody else may read it. Synapse is
+    /// given the same file as `secret_path`.
+    #[config(env = "AMARETTI_HOMESERVER_SECRET_FILE", deserialize_with = file)]
+    pub secret_file: Option<PathBuf>,
 }
 
 /// How often one address may try things in a minute; 0 for no limit. On one account passwords may

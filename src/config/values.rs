@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::units::{Bytes, DAY, Life, Millis, Networks, SECOND, parse_duration, parse_size};
-use super::{LogFormat, Registration};
+use super::{HomeserverKind, LogFormat, Registration};
 use crate::ident::ServerName;
 
 #[derive(serde::Deserialize)]
@@ -128,6 +128,31 @@ pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
         return Err(Error::custom("a URL is wanted, such as https://matrix.example.com"));
     }
     Ok(text)
+}
+
+/// A URL that is asked without TLS: what is on the other side stands beside.
+pub(super) fn plain_url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = text(from)?;
+    let host = text.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\<>?#@".contains(&b));
+    if host.is_none_or(str::is_empty) || !plain {
+        return Err(Error::custom("a plain URL is wanted, such as http://127.0.0.1:8008"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+pub(super) fn file<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    let text = text(from)?;
+    let is_path = !text.is_empty() && !text.contains('\0');
+    if is_path { Ok(PathBuf::from(text)) } else { Err(Error::custom("a file's path is wanted")) }
+}
+
+pub(super) fn homeserver<'de, D: Deserializer<'de>>(from: D) -> Result<HomeserverKind, D::Error> {
+    match text(from)?.as_str() {
+        "none" => Ok(HomeserverKind::None),
+        "synapse" => Ok(HomeserverKind::Synapse),
+        _ => Err(Error::custom("none or synapse is wanted")),
+    }
 }
 
 pub(super) fn log_format<'de, D: Deserializer<'de>>(from: D) -> Result<LogFormat, D::Error> {

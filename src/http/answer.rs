@@ -36,6 +36,8 @@ pub enum Outcome {
     UnknownPath,
     /// A path that is served, for other methods.
     WrongMethod,
+    /// Whoever asks as the homeserver does not know the secret that it shares with us.
+    NotTheHomeserver,
     /// It took too long.
     TimedOut,
     /// The service has said why not.
@@ -97,6 +99,11 @@ impl Answer {
         Self { retry_after_ms: Some(retry_after_ms), ..answer }
     }
 
+    /// What is answered where the rest is up to somebody else who cannot be asked now.
+    pub(super) fn undecided() -> Self {
+        Self::unavailable("This cannot be decided now", 2000)
+    }
+
     /// The answer of the client-server API.
     #[must_use]
     pub fn to_client(outcome: &Outcome) -> Self {
@@ -126,6 +133,7 @@ impl Answer {
             Outcome::WrongMethod => {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", "Wrong method")
             }
+            Outcome::NotTheHomeserver => not_the_homeserver(),
             Outcome::TimedOut => Self::unavailable("This took too long, try again", 1000),
             Outcome::Denied(Denial::Refused(refusal)) => judged::Answer::from(*refusal).into(),
             Outcome::Denied(Denial::Declined(declined)) => declined_answer(*declined),
@@ -133,6 +141,11 @@ impl Answer {
             Outcome::Denied(Denial::Failed(failure)) => failed(failure),
         }
     }
+}
+
+fn not_the_homeserver() -> Answer {
+    let error = "This is for the homeserver, by the secret that both share";
+    Answer::new(StatusCode::UNAUTHORIZED, "M_FORBIDDEN", error)
 }
 
 fn declined_answer(declined: Declined) -> Answer {

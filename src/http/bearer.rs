@@ -130,7 +130,7 @@ impl Face {
 
 /// The token behind the scheme `Bearer`, which may be in any case (RFC 9110, section 11.1) and have
 /// more than one space behind it (RFC 6750, section 2.1).
-fn bearer(value: &str) -> Option<&str> {
+pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
@@ -162,7 +162,7 @@ pub(super) fn form(bytes: &[u8]) -> Map<String, Value> {
     pairs.map(|(name, value)| (decoded(name).into(), decoded(value).into())).collect()
 }
 
-fn decoded(value: &str) -> Cow<'_, str> {
+pub(super) fn decoded(value: &str) -> Cow<'_, str> {
     if value.contains('+') {
         let value = value.replace('+', " ");
         return Cow::Owned(percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into());

@@ -8,6 +8,7 @@ mod bearer;
 mod devices;
 mod health;
 mod interactive;
+mod introspect;
 mod latencies;
 mod layers;
 mod listen;
@@ -31,6 +32,7 @@ pub use listen::serve;
 pub use metrics::{METRICS, Metric, Sort};
 
 use crate::config::Networks;
+use crate::secret::Secret;
 use crate::service::Service;
 
 /// What the handlers of one process share.
@@ -43,6 +45,8 @@ pub struct Face {
     pub token_refresh: bool,
     /// Where clients reach this server, for those that ask.
     pub public_url: Option<String>,
+    /// What the homeserver proves itself by, where one is linked.
+    pub homeserver: Option<Arc<Secret>>,
     /// Whose word is taken for where a request comes from.
     pub trusted_proxies: Networks,
     /// The largest body, in bytes.
@@ -116,7 +120,11 @@ pub fn internal(face: Arc<Face>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/health/issue", get(health::issue));
+        .route("/health/issue", get(health::issue))
+        // The homeserver behind.
+        .route("/oauth2/introspect", post(introspect::one))
+        .route("/_amaretti/introspect", post(introspect::many))
+        .route("/.well-known/openid-configuration", get(introspect::discovery));
     framed(router, &face, false)
 }
 

@@ -97,6 +97,9 @@ impl Service {
             (Change::Unlock, Standing::Open(account)) => {
                 Standing::Open(Account { state: AccountState::Active, ..account })
             }
+            (Change::Admin(admin), Standing::Open(account)) => {
+                Standing::Open(Account { admin, ..account })
+            }
         };
         if change == Change::Deactivate {
             tx.set_password_hash(user_id, NO_PASSWORD).await?;
@@ -186,6 +189,8 @@ pub enum Change {
     Lock,
     /// As usual again.
     Unlock,
+    /// Administers the homeserver, or no longer does.
+    Admin(bool),
     /// Ended for ever.
     Deactivate,
 }

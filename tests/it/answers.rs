@@ -155,6 +155,7 @@ rows! { outcomes of Outcome:
     Outcome::BadPath = Outcome::BadPath => (400, "M_UNRECOGNIZED", None, None);
     Outcome::UnknownPath = Outcome::UnknownPath => (404, "M_UNRECOGNIZED", None, None);
     Outcome::WrongMethod = Outcome::WrongMethod => (405, "M_UNRECOGNIZED", None, None);
+    Outcome::NotTheHomeserver = Outcome::NotTheHomeserver => (401, "M_FORBIDDEN", None, None);
     Outcome::TimedOut = Outcome::TimedOut => (503, "M_UNKNOWN", None, Some(1000));
     Outcome::Denied(_) = Denial::from(Failure::Stale).into() => (503, "M_UNKNOWN", None, Some(2000));
 }

@@ -24,6 +24,7 @@ mod headers;
 mod health;
 mod howto;
 mod interactive;
+mod introspect;
 mod keys;
 mod limits;
 mod locked;

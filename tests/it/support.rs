@@ -18,6 +18,7 @@ use amaretti::config::Networks;
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
+use amaretti::secret::Secret;
 use amaretti::service::{
     Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
 };
@@ -64,6 +65,8 @@ pub(crate) struct Setting {
     pub(crate) body_limit: usize,
     pub(crate) patience: Duration,
     pub(crate) max_staleness: Duration,
+    /// What a homeserver proves itself by.
+    pub(crate) homeserver: Option<&'static str>,
 }
 
 impl Default for Setting {
@@ -76,6 +79,7 @@ impl Default for Setting {
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
+            homeserver: None,
         }
     }
 }
@@ -106,6 +110,7 @@ impl Routers {
             query_token,
             token_refresh,
             public_url: public_url.map(str::to_owned),
+            homeserver: setting.homeserver.map(|text| Arc::new(Secret::parse(text).unwrap())),
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit,
             patience,
@@ -189,6 +194,14 @@ impl Town {
 
     /// A node beside this one that holds the same keys and has neither store nor feed.
     pub(crate) async fn verifier(&self, longest_life: Option<u64>) -> Verifier {
+        self.verifier_with(longest_life, Setting::default()).await
+    }
+
+    pub(crate) async fn verifier_with(
+        &self,
+        longest_life: Option<u64>,
+        setting: Setting,
+    ) -> Verifier {
         let service = Arc::new(Service::new(
             ServerName::parse(SERVER).unwrap(),
             None,
@@ -197,10 +210,7 @@ impl Town {
             self.clock.clone(),
         ));
         KeyCare::new(self.keys_folder(), node_name()).start(&service).await.unwrap();
-        Verifier {
-            routers: Routers::of(&service, Setting::default()),
-            _folder: self.folder.clone(),
-        }
+        Verifier { routers: Routers::of(&service, setting), _folder: self.folder.clone() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

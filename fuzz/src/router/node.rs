@@ -48,6 +48,7 @@ impl Node {
             query_token: true,
             token_refresh: true,
             public_url: Some("https://matrix.example.com".to_owned()),
+            homeserver: None,
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
