@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, note, table};
-use super::{Done, Place, Trouble, block_on, say};
+use super::{Done, Place, Trouble, audit, block_on, say};
 use crate::keyfile::{self, Held, KeyFile};
 use crate::revocations::{Fact, KeyState};
-use crate::service::make_key;
+use crate::service::{Event, make_key};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 use crate::token::{Key, KeyId, Kind};
@@ -75,6 +75,7 @@ impl Keys {
 impl New {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
+        let audit = audit(&config)?;
         let store = Store::open(&config.data, &config.server_name).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
@@ -93,13 +94,16 @@ impl New {
             );
             return Err(Trouble::new(what));
         }
-        let (id, path) = make_key(&store, &config.keys, SystemClock::default().now()).await?;
+        let now = SystemClock::default().now();
+        let (id, path) = make_key(&store, &config.keys, now).await?;
+        audit.tell(now, &Event::KeyMade { key: id });
         say(&format!("made key {id} in {}", path.display()))
     }
 }
 
 async fn rotate(place: Place) -> Done {
     let config = place.resolve(None, None)?;
+    let audit = audit(&config)?;
     let store = Store::open_existing(&config.data, &config.server_name).await?;
     let files = keyfile::read_folder(&config.keys)?;
     keyfile::check_store(&files, store.id())?;
@@ -107,7 +111,9 @@ async fn rotate(place: Place) -> Done {
         let what = format!("there is no key in {} to rotate from", config.keys.display());
         return Err(Trouble::new(what));
     }
-    let (id, path) = make_key(&store, &config.keys, SystemClock::default().now()).await?;
+    let now = SystemClock::default().now();
+    let (id, path) = make_key(&store, &config.keys, now).await?;
+    audit.tell(now, &Event::KeyMade { key: id });
     note("It verifies as soon as a node has read it, and mints once every live node has.");
     note("Copy the file to every other node now; the old keys stay good.");
     say(&format!("made key {id} in {}", path.display()))
@@ -119,6 +125,7 @@ impl Retire {
         let id = KeyId::parse(&self.key).ok_or_else(|| {
             Trouble::new("a key id has 8 digits: `amaretti keys list` shows them")
         })?;
+        let audit = audit(&config)?;
         let store = Store::open_existing(&config.data, &config.server_name).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
@@ -141,6 +148,8 @@ impl Retire {
         let mut tx = store.begin().await?;
         tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id]).await?;
         tx.commit().await?;
+        let now = SystemClock::default().now();
+        audit.tell(now, &Event::KeyRetired { key: id, devices: hit as u64 });
         note("No node uses it again: take its file away everywhere.");
         say(&format!("retired key {id}; sessions that may be hit: {hit}"))
     }
@@ -179,9 +188,10 @@ async fn list(place: Place) -> Done {
 impl Export {
     fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
+        let audit = audit(&config)?;
         let files = keyfile::read_folder(&config.keys)?;
         let there = keyfile::read_folder(&self.to)?;
-        let mut written = Vec::new();
+        let (mut written, mut keys) = (Vec::new(), Vec::new());
         for file in &files {
             let Held::Key(key) = &file.held else { continue };
             let subkey = key.subkey(self.kind);
@@ -196,6 +206,11 @@ impl Export {
             // The age of the key, not of its export, decides which key is the newest.
             let path = keyfile::write_subkey(&self.to, &subkey, file.store, file.created)?;
             written.push(format!("wrote {}", path.display()));
+            keys.push(file.id);
+        }
+        if !keys.is_empty() {
+            let now = SystemClock::default().now();
+            audit.tell(now, &Event::KeysExported { kind: self.kind, keys });
         }
         if written.is_empty() {
             let what = format!("there is no whole key in {} to export from", config.keys.display());

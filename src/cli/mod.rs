@@ -22,7 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use outcome::{Done, Trouble, say};
 
 use crate::config::{Config, Overrides};
-use crate::service::{HashCost, Passwords, Policy, Service};
+use crate::service::{Audit, HashCost, Passwords, Policy, Service};
 use crate::store::Store;
 use crate::time::SystemClock;
 
@@ -105,7 +105,16 @@ async fn service(config: &Config, store: Store) -> Result<Service, Trouble> {
     let policy = Policy::default();
     let (server, clock) = (config.server_name.clone(), SystemClock::default());
     let passwords = passwords(config)?;
-    Ok(Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock)))
+    let service = Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock));
+    Ok(service.audited(audit(config)?))
+}
+
+/// The audit stream of whoever gives this command, opened before anything is done.
+fn audit(config: &Config) -> Result<Audit, Trouble> {
+    let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
+    let name = names.filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| "unknown".to_owned());
+    Ok(Audit::open(config.audit.clone(), "operator", &name)?)
 }
 
 fn passwords(config: &Config) -> Result<Passwords, Trouble> {

@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, table};
-use super::{Done, Place, Trouble, block_on, say};
+use super::{Done, Place, Trouble, audit, block_on, say};
 use crate::config::parse_duration;
 use crate::random::random;
+use crate::service::Event;
 use crate::store::{RegistrationToken, Store};
 use crate::time::{Clock, SystemClock};
 
@@ -69,6 +70,7 @@ impl New {
         if !(1..=64).contains(&token.len()) || !token.bytes().all(allowed) {
             return Err(Trouble::new("a token has 1 to 64 characters of A-Z a-z 0-9 . _ ~ -"));
         }
+        let audit = audit(&config)?;
         let store = Store::open(&config.data, &config.server_name).await?;
         let made = RegistrationToken {
             token: token.clone(),
@@ -81,6 +83,7 @@ impl New {
             return Err(Trouble::new(format!("there is a token {token} already")));
         }
         tx.commit().await?;
+        audit.tell(now, &Event::RegistrationTokenMade { uses: self.uses.map(u64::from) });
         say(&token)
     }
 }
@@ -88,6 +91,7 @@ impl New {
 impl Revoke {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
+        let audit = audit(&config)?;
         let store = Store::open_existing(&config.data, &config.server_name).await?;
         let mut tx = store.begin().await?;
         if !tx.delete_registration_token(&self.token).await? {
@@ -95,6 +99,7 @@ impl Revoke {
             return Err(Trouble::new(what));
         }
         tx.commit().await?;
+        audit.tell(SystemClock::default().now(), &Event::RegistrationTokenRevoked {});
         say(&format!("revoked {}", self.token))
     }
 }

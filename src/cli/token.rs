@@ -10,12 +10,12 @@ use clap::{Args, Subcommand};
 use super::anatomy::{draw, life};
 use super::outcome::note;
 use super::verify::{Verify, ring};
-use super::{Done, Place, Trouble, block_on, keys, say, service};
+use super::{Done, Place, Trouble, audit, block_on, keys, say, service};
 use crate::config::{Config, parse_duration};
 use crate::ident::{DeviceId, UserId};
 use crate::keyfile;
 use crate::random::random;
-use crate::service::Ended;
+use crate::service::{Ended, Event, labels};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::token::{Grant, Kind, Presented, Scratch, SessionId, attenuate, normalize};
@@ -133,17 +133,10 @@ fn read(given: Option<&str>) -> Result<String, Trouble> {
 impl Mint {
     fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
+        let audit = audit(&config)?;
         let files = keyfile::read_folder(&config.keys)?;
-        let key = keys::newest(&files).ok_or_else(|| {
-            let folder = config.keys.display();
-            Trouble::new(format!(
-                "there is no whole key in {folder}: `amaretti keys new` makes one"
-            ))
-        })?;
-        let user_id = match self.user.strip_prefix('@') {
-            Some(_) => self.user.clone(),
-            None => config.server_name.user_id(&self.user),
-        };
+        let key = keys::newest(&files).ok_or_else(|| no_key(&config))?;
+        let user_id = self.user_id(&config);
         let now = SystemClock::default().now();
         let carried: Vec<_> = self.caveats.iter().map(String::as_str).collect();
         let grant = Grant {
@@ -164,9 +157,19 @@ impl Mint {
         };
         let token = grant.mint(&key.subkey(self.kind))?;
         let token = attenuate(token.reveal(), &carried)?;
+        let (session, kind, device_id) = (grant.session, self.kind, self.device.as_deref());
+        let (user_id, key, labels) = (user_id.as_str(), key.id(), labels(carried));
+        audit.tell(now, &Event::Minted { user_id, device_id, session, kind, key, labels });
         note(&format!("session {}, {}", grant.session, life(grant.expires_at)));
         note("It counts as begun a minute ago: a logout of the last minute ends it too.");
         say(token.reveal())
+    }
+
+    fn user_id(&self, config: &Config) -> String {
+        match self.user.strip_prefix('@') {
+            Some(_) => self.user.clone(),
+            None => config.server_name.user_id(&self.user),
+        }
     }
 
     fn ends_at(&self, config: &Config, now: Timestamp) -> Result<Option<Timestamp>, Trouble> {
@@ -184,6 +187,11 @@ impl Mint {
         };
         Ok(Some(now.plus(life)))
     }
+}
+
+fn no_key(config: &Config) -> Trouble {
+    let folder = config.keys.display();
+    Trouble::new(format!("there is no whole key in {folder}: `amaretti keys new` makes one"))
 }
 
 /// How far the session of a token minted offline is dated back, in milliseconds: no tick of a store

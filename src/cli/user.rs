@@ -8,10 +8,10 @@ use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
 use super::outcome::{instant, table};
-use super::{Done, Place, Trouble, block_on, passwords, say, service};
+use super::{Done, Place, Trouble, audit, block_on, passwords, say, service};
 use crate::config::Config;
 use crate::ident::{Localpart, UserId};
-use crate::service::Change;
+use crate::service::{Change, Event};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 
@@ -102,15 +102,17 @@ impl Named {
         let localpart = UserId::parse(&user_id)?.localpart();
         Localpart::parse(localpart, &config.server_name)
             .map_err(|error| Trouble::new(format!("{localpart}: {error}")))?;
+        let audit = audit(&config)?;
         let password = self.password()?;
         let hash = passwords(&config)?.hash(&password).await?;
         let store = Store::open(&config.data, &config.server_name).await?;
-        let mut tx = store.begin().await?;
-        if !tx.add_user(&user_id, &hash, SystemClock::default().now()).await? {
+        let (mut tx, now) = (store.begin().await?, SystemClock::default().now());
+        if !tx.add_user(&user_id, &hash, now).await? {
             let what = format!("{user_id} exists: `amaretti user password {localpart}` changes it");
             return Err(Trouble::new(what));
         }
         tx.commit().await?;
+        audit.tell(now, &Event::UserAdded { user_id: &user_id });
         say(&format!("added {user_id}"))
     }
 

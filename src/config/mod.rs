@@ -16,7 +16,7 @@ mod values;
 
 pub use error::{ConfigError, Origin};
 pub use settings::{
-    Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
+    AuditTo, Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
 };
 pub use source::Overrides;
 pub use units::{

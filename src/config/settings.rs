@@ -10,8 +10,8 @@ use std::thread::available_parallelism;
 
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, duration, file, folder, homeserver, life, log_filter, log_format, networks, number,
-    plain_url, registration, server_name, size, switch, url,
+    address, audit, duration, file, folder, homeserver, life, log_filter, log_format, networks,
+    node_name, number, plain_url, registration, server_name, size, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -21,6 +21,11 @@ const YEAR: u64 = 365 * DAY;
 #[derive(Clone, Debug, PartialEq, confique::Config)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
 pub struct Config {
+    /// What operators call this node, up to 64 of A-Z a-z 0-9 . _ : -, such as web1; no other node
+    /// of the same database may bear it. Else it is the name of the machine and the port of `listen`.
+    #[config(env = "AMARETTI_NODE_NAME", deserialize_with = node_name)]
+    pub node_name: Option<String>,
+
     /// Address and port where clients are served.
     #[config(env = "AMARETTI_LISTEN", default = "127.0.0.1:8009", deserialize_with = address)]
     pub listen: SocketAddr,
@@ -156,6 +161,11 @@ pub struct Config {
     #[config(env = "AMARETTI_LOG_FORMAT", default = "text", deserialize_with = log_format)]
     pub log_format: LogFormat,
 
+    /// Where the audit stream goes, a JSON object a line: a file, stdout or stderr. Opened before
+    /// anything is done, and anew on SIGHUP.
+    #[config(env = "AMARETTI_AUDIT", deserialize_with = audit)]
+    pub audit: Option<AuditTo>,
+
     /// Networks (with commas between) whose word is taken for where a request comes from: the last
     /// address in X-Forwarded-For that is not in one of them. From elsewhere the header is ignored.
     #[config(
@@ -187,6 +197,17 @@ pub enum Registration {
     Token,
     /// Everybody.
     Open,
+}
+
+/// Where the audit stream goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditTo {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to.
+    File(PathBuf),
 }
 
 /// How a line is logged.

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::units::{Bytes, DAY, Life, Millis, Networks, SECOND, parse_duration, parse_size};
-use super::{HomeserverKind, LogFormat, Registration};
+use super::{AuditTo, HomeserverKind, LogFormat, Registration};
 use crate::ident::ServerName;
 
 #[derive(serde::Deserialize)]
@@ -45,6 +45,27 @@ pub(super) fn folder<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::E
     let text = text(from)?;
     let is_path = !text.is_empty() && !text.contains('\0');
     if is_path { Ok(PathBuf::from(text)) } else { Err(Error::custom("a folder's path is wanted")) }
+}
+
+pub(super) fn audit<'de, D: Deserializer<'de>>(from: D) -> Result<AuditTo, D::Error> {
+    let text = text(from)?;
+    match text.as_str() {
+        "stdout" => Ok(AuditTo::Stdout),
+        "stderr" => Ok(AuditTo::Stderr),
+        path if path.is_empty() || path.contains('\0') || path.ends_with('/') => {
+            Err(Error::custom("a file's path, stdout or stderr is wanted"))
+        }
+        path => Ok(AuditTo::File(path.into())),
+    }
+}
+
+pub(super) fn node_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = text(from)?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+    if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+        return Ok(text);
+    }
+    Err(Error::custom("1 to 64 characters of A-Z a-z 0-9 . _ : - are wanted"))
 }
 
 pub(super) fn server_name<'de, D: Deserializer<'de>>(from: D) -> Result<ServerName, D::Error> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::{KeySight, KeySights, Part, Service};
+use super::{Event, KeySight, KeySights, Part, Service};
 use crate::keyfile::{self, Held, KeyFile, KeyFileError, Snapshot};
 use crate::keyring::{Keyring, KeyringError};
 use crate::revocations::{Fact, KeyState};
@@ -217,6 +217,7 @@ impl KeyCare {
         self.with_known(|known| {
             for id in vanished.iter().filter(|id| !known.vanished.contains(id)) {
                 tracing::warn!(key = %id, "the file of a key in use is gone; the key stays in use");
+                service.tell(&Event::KeyVanished { key: *id });
             }
             known.vanished = vanished;
         });
@@ -306,6 +307,7 @@ impl KeyCare {
         {
             tracing::info!(key = %id, "tokens are minted with this key");
             service.ring.store(Arc::new(ring));
+            service.tell(&Event::KeyMints { key: id });
         }
     }
 

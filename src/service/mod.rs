@@ -5,9 +5,11 @@
 
 mod account;
 mod admit;
+mod audit;
 mod begin;
 mod denial;
 mod devices;
+mod events;
 mod feed;
 mod freshness;
 mod generation;
@@ -37,8 +39,10 @@ use arc_swap::ArcSwap;
 
 pub use account::{Change, Others};
 pub use admit::Caller;
+pub use audit::{Audit, AuditError, asked_from};
 pub use begin::Granted;
 pub use denial::{Declined, Denial, Failure, LoginTokenFault, RefreshFault};
+pub use events::{EVENTS, Event, EventSort, labels};
 pub use feed::Following;
 pub use interactive::{Asked, Challenge, Passed, Stage};
 pub use introspect::{Acting, Unfit};
@@ -129,6 +133,7 @@ pub struct Service {
     throttle: Throttle,
     freshness: Freshness,
     metrics: Metrics,
+    audit: Audit,
 }
 
 impl Service {
@@ -156,7 +161,25 @@ impl Service {
             throttle,
             freshness: Freshness::default(),
             metrics,
+            audit: Audit::default(),
         }
+    }
+
+    /// The same node, telling what it does on this stream.
+    #[must_use]
+    pub fn audited(self, audit: Audit) -> Self {
+        Self { audit, ..self }
+    }
+
+    /// The stream on which is told what is done here.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Tells of something that was done.
+    pub fn tell(&self, event: &Event<'_>) {
+        self.audit.tell(self.now(), event);
     }
 
     /// The present instant.

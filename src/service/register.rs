@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::begin::{Beginning, Chosen, Granted, shortened};
 use super::interactive::{Asked, Passed, Stage};
 use super::login::Begun;
-use super::{Caller, Declined, Denial, Failure, Service, random};
+use super::{Caller, Declined, Denial, Event, Failure, Service, random};
 use crate::config::Registration;
 use crate::ident::{DeviceId, Localpart, UserId};
 use crate::revocations::Fact;
@@ -177,16 +177,13 @@ impl Service {
         passed: &Passed,
     ) -> Result<Registered, Denial> {
         let wanted = Wanted::of(register, passed.remembered());
-        let hash = match (wanted.password_hash, register.password) {
-            (Some(hash), _) => hash,
+        let hash = match (&wanted.password_hash, register.password) {
+            (Some(hash), _) => hash.clone(),
             (None, Some(password)) => self.passwords.hash(password).await?,
             (None, None) => NO_PASSWORD.to_owned(),
         };
-        let name = match &wanted.username {
-            Some(username) => username.to_ascii_lowercase(),
-            None => new_localpart()?,
-        };
-        let user_id = self.server.user_id(&name);
+        let name = wanted.username.as_ref().map(|name| name.to_ascii_lowercase());
+        let user_id = self.server.user_id(&name.map_or_else(new_localpart, Ok)?);
         let mut tx = self.store()?.begin().await?;
         if let Claimed::Before(done) = self.claim_operation(&mut tx, passed).await? {
             return self.registered_before(&done);
@@ -214,7 +211,16 @@ impl Service {
         };
         let done = self.first_session(tx, passed, &beginning, wanted.inhibit_login).await?;
         self.heard(over.as_ref());
+        self.tell_registered(&done, passed);
         Ok(done)
+    }
+
+    fn tell_registered(&self, done: &Registered, passed: &Passed) {
+        let by = passed.registration_token.as_ref().map_or("open", |_| "registration_token");
+        self.tell(&Event::Registered { user_id: &done.user_id, by });
+        if let Some(granted) = &done.granted {
+            self.logged_in(granted, OPERATION, false, &[]);
+        }
     }
 
     async fn first_session(

@@ -3,7 +3,7 @@
 //! A revocation is answered after the commit; in this process it counts from the same moment on.
 //! This file refuses to know who asked on which face.
 
-use super::{Caller, Denial, Service};
+use super::{Caller, Denial, Event, Service};
 use crate::revocations::Fact;
 use crate::store::{Device, Tx};
 use crate::time::Timestamp;
@@ -40,17 +40,13 @@ impl Service {
                 let (user, device) = (caller.user_id.as_str().into(), device.as_str().into());
                 Fact::Device { user, device, from }
             }
-            None => {
-                // A session without a device was minted offline and has this one token.
-                let fact =
-                    Fact::Session { user: caller.user_id.as_str().into(), session: caller.session };
-                self.append(&mut tx, &fact, caller.minted_until).await?;
-                tx.commit().await?;
-                self.heard(Some(&fact));
-                return Ok(());
-            }
+            None => Fact::Session { user: caller.user_id.as_str().into(), session: caller.session },
         };
-        self.end(tx, &fact).await
+        // A session without a device was minted offline and has this one token.
+        let ends_at = caller.minted_until.filter(|_| caller.device_id.is_none());
+        let Caller { user_id, device_id, session, .. } = caller;
+        let (device_id, session) = (device_id.as_deref(), *session);
+        self.end_until(tx, &fact, ends_at, &Event::Logout { user_id, device_id, session }).await
     }
 
     /// Ends every session of the caller's user.
@@ -63,7 +59,8 @@ impl Service {
         tx.delete_devices(&caller.user_id, None).await?;
         tx.delete_renewals(&caller.user_id, None, None).await?;
         let fact = Fact::User { user: caller.user_id.as_str().into(), from, exempt: None };
-        self.end(tx, &fact).await
+        let event = Event::LogoutAll { user_id: &caller.user_id, session: caller.session };
+        self.end(tx, &fact, &event).await
     }
 
     /// Ends every session of a user, by an operator's hand; `None` when there is no such user.
@@ -72,7 +69,7 @@ impl Service {
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_sessions_of(&self, user_id: &str) -> Result<Option<Ended>, Denial> {
         let tx = self.store()?.begin().await?;
-        self.end_all(tx, user_id).await
+        self.end_all(tx, user_id, |devices| Event::SessionsEnded { user_id, devices }).await
     }
 
     /// Ends every session there is, of everybody, and takes all devices away: for when keys were
@@ -87,15 +84,21 @@ impl Service {
         let from = tx.tick_everybody().await?.max(self.now());
         tx.raise_tick(None, from).await?;
         let devices = tx.delete_every_device().await?;
-        self.end(tx, &Fact::Server { from }).await?;
+        self.end(tx, &Fact::Server { from }, &Event::EverySessionEnded { devices }).await?;
         Ok((from, devices))
     }
 
-    async fn end_all(&self, mut tx: Tx, user_id: &str) -> Result<Option<Ended>, Denial> {
+    async fn end_all<'e>(
+        &self,
+        mut tx: Tx,
+        user_id: &str,
+        event: impl FnOnce(u64) -> Event<'e>,
+    ) -> Result<Option<Ended>, Denial> {
         let Some(from) = tx.tick(user_id, self.now()).await? else { return Ok(None) };
         let devices = tx.delete_devices(user_id, None).await?;
         tx.delete_renewals(user_id, None, None).await?;
-        self.end(tx, &Fact::User { user: user_id.into(), from, exempt: None }).await?;
+        let fact = Fact::User { user: user_id.into(), from, exempt: None };
+        self.end(tx, &fact, &event(devices)).await?;
         Ok(Some(Ended { user_id: user_id.to_owned(), from, devices }))
     }
 
@@ -113,7 +116,7 @@ impl Service {
         if !tx.set_password_hash(user_id, hash).await? {
             return Ok(None);
         }
-        self.end_all(tx, user_id).await
+        self.end_all(tx, user_id, |devices| Event::PasswordReplaced { user_id, devices }).await
     }
 
     /// Ends one session, by an operator's hand, and takes its device away if it lives on one.
@@ -130,7 +133,8 @@ impl Service {
             }
             None => 0,
         };
-        self.end(tx, &Fact::Session { user: user_id.into(), session }).await?;
+        let fact = Fact::Session { user: user_id.into(), session };
+        self.end(tx, &fact, &Event::SessionEnded { user_id, ended: session }).await?;
         let from = session.beginning().plus(1);
         Ok(Ended { user_id: user_id.to_owned(), from, devices })
     }
@@ -160,10 +164,23 @@ impl Service {
         Ok(tx.tick(&caller.user_id, after).await?.unwrap_or(after))
     }
 
-    pub(super) async fn end(&self, mut tx: Tx, fact: &Fact) -> Result<(), Denial> {
-        self.append(&mut tx, fact, None).await?;
+    /// Commits an ending and tells of it.
+    pub(super) async fn end(&self, tx: Tx, fact: &Fact, event: &Event<'_>) -> Result<(), Denial> {
+        self.end_until(tx, fact, None, event).await
+    }
+
+    /// As [`Self::end`]; `ends_at` is as in [`Self::append`].
+    async fn end_until(
+        &self,
+        mut tx: Tx,
+        fact: &Fact,
+        ends_at: Option<Timestamp>,
+        event: &Event<'_>,
+    ) -> Result<(), Denial> {
+        self.append(&mut tx, fact, ends_at).await?;
         tx.commit().await?;
         self.heard(Some(fact));
+        self.tell(event);
         Ok(())
     }
 

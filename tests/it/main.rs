@@ -7,6 +7,7 @@ mod support;
 
 mod answers;
 mod arbitrary;
+mod audit;
 mod body;
 mod claims;
 mod clock;

@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use amaretti::config::Networks;
+use amaretti::config::{AuditTo, Networks};
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
 use amaretti::secret::Secret;
 use amaretti::service::{
-    Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
+    Audit, Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
 };
 use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
@@ -177,14 +177,17 @@ impl Town {
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
         let store = open_store(&folder).await.unwrap();
-        let service = Arc::new(Service::new(
+        let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
             Some(store.clone()),
             Passwords::new(1, CHEAP).unwrap(),
             setting.policy,
             clock.clone(),
-        ));
-        let care = Arc::new(KeyCare::new(keys_of(&folder), node_name()));
+        );
+        let name = node_name();
+        let audit = Audit::open(Some(AuditTo::File(audit_of(&folder))), "node", &name).unwrap();
+        let service = Arc::new(service.audited(audit));
+        let care = Arc::new(KeyCare::new(keys_of(&folder), name));
         let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
         let following = Mutex::new(Some(following.await.unwrap()));
         care.start(&service).await?;
@@ -224,6 +227,12 @@ impl Town {
 
     pub(crate) fn keys_folder(&self) -> PathBuf {
         keys_of(&self.folder)
+    }
+
+    /// What was told on the audit stream of every node in this folder, oldest first.
+    pub(crate) fn audited(&self) -> Vec<serde_json::Value> {
+        let lines = std::fs::read_to_string(audit_of(&self.folder)).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Opens the store of this town under a server name of one's own.
@@ -289,6 +298,10 @@ fn data_of(folder: &TempDir) -> PathBuf {
 
 fn keys_of(folder: &TempDir) -> PathBuf {
     folder.path().join("keys")
+}
+
+fn audit_of(folder: &TempDir) -> PathBuf {
+    folder.path().join("audit")
 }
 
 fn node_name() -> String {
