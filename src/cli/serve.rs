@@ -98,7 +98,9 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
     let service = Arc::new(service.audited(audit));
     let care = Arc::new(KeyCare::new(config.keys.clone(), name));
     let staleness = config.max_staleness.duration();
-    let following = Following::start(service.clone(), care.clone(), staleness).await?;
+    let following =
+        Following::start(service.clone(), care.clone(), staleness, Some(config.data.clone()))
+            .await?;
     care.start(&service).await?;
     Ok((Node { service, care, following: Some(following) }, first_run))
 }

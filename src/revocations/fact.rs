@@ -59,6 +59,21 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Whom it is about; `None` for everybody.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::User { user, .. }
+            | Self::Device { user, .. }
+            | Self::Session { user, .. }
+            | Self::Account { user, .. } => Some(user),
+            Self::Imported(token) => Some(&token.user),
+            Self::Server { .. } | Self::Key { .. } => None,
+        }
+    }
+}
+
 /// What has become of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyState {

@@ -5,20 +5,25 @@
 //! so far is read once more from its beginning. This file refuses to know what a fact does to a
 //! session.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
+use super::keeper::Keeper;
 use super::lost::{Lost, Rereading};
 use super::pulse::Pulse;
 use super::{Denial, Failure, KeyCare, Part, Service};
-use crate::revocations::Fact;
-use crate::store::{Cursor, Store, StoreError};
+use crate::store::{Cursor, Moment, Store, StoreError};
 
 /// How long to wait between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the snapshot is told how fresh it is.
+const MARK: Duration = Duration::from_secs(5);
 
 /// How long a look may take; then the store counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,17 +40,23 @@ pub struct Following {
     /// What the store holds, while all of it is read once more.
     rereading: Option<Rereading>,
     lost: Arc<Lost>,
+    keeper: Option<Keeper>,
+    /// When the snapshot was last told how far the feed has been heard.
+    marked: Option<Instant>,
 }
 
 impl Following {
-    /// Reads the whole feed into the memory of `service`.
+    /// Reads the whole feed into the memory of `service`. With a `folder`, what the snapshot there
+    /// holds is taken in first, and only what came after it is read; a store that is away is then
+    /// no reason not to start. A snapshot is kept there from then on.
     ///
     /// # Errors
-    /// [`Failure`] when the store is away.
+    /// [`Failure`] when the store is away and there is no snapshot of it.
     pub async fn start(
         service: Arc<Service>,
         care: Arc<KeyCare>,
         max_staleness: Duration,
+        folder: Option<PathBuf>,
     ) -> Result<Self, Denial> {
         let store = service.store.clone().ok_or(Failure::NoStore)?;
         let node = care.node().to_owned();
@@ -59,11 +70,45 @@ impl Following {
             proven: None,
             rereading: None,
             lost: Arc::default(),
+            keeper: None,
+            marked: None,
         };
-        following.pulse.beat().await?;
-        while !following.look().await? {}
+        if let Some(folder) = &folder {
+            following.recall(folder).await;
+        }
+        match following.catch_up().await {
+            Err(error) if following.cursor.is_some() => {
+                tracing::warn!(%error, "the store is away: starting from the snapshot");
+            }
+            caught_up => caught_up?,
+        }
         following.pulse.judge();
+        if let Some(folder) = folder {
+            let (service, care) = (following.service.clone(), following.care.clone());
+            following.keeper = Some(Keeper::new(folder, following.store.id(), service, care));
+            following.mark();
+        }
         Ok(following)
+    }
+
+    /// Takes in the snapshot, if there is one.
+    async fn recall(&mut self, folder: &Path) {
+        let (service, care) = (self.service.clone(), self.care.clone());
+        let (folder, store) = (folder.to_owned(), self.store.id());
+        let recalled = spawn_blocking(move || Keeper::take_in(&folder, store, &service, &care));
+        let Ok(Some(mark)) = recalled.await else { return };
+        match Moment::now(self.service.now()).since(&mark.heard) {
+            Some(age) => self.service.freshness.heard(Duration::from_millis(age)),
+            None => tracing::warn!("the clock stands before the snapshot: its age is not known"),
+        }
+        self.service.freshness.stand_at(mark.cursor.sequence());
+        self.cursor = Some(mark.cursor);
+    }
+
+    async fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.pulse.beat().await?;
+        while !self.look().await? {}
+        Ok(())
     }
 
     /// Follows until `stop` says so. Never gives up: a store that is away is asked again.
@@ -87,6 +132,7 @@ impl Following {
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
+        self.mark();
         for task in [beating, telling] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the follower has failed");
@@ -111,10 +157,10 @@ impl Following {
             if let Some(rereading) = &mut self.rereading {
                 rereading.holds(&entry.fact);
             }
-            match entry.fact {
-                Fact::Key { id, state } => self.care.learn(id, state),
-                fact => self.service.heard(Some(&fact)),
+            if let Some(keeper) = &self.keeper {
+                keeper.fact(&entry.fact);
             }
+            self.service.learn(&self.care, entry.fact);
             self.service.freshness.stand_at(entry.cursor.sequence());
             self.cursor = Some(entry.cursor);
         }
@@ -125,8 +171,24 @@ impl Following {
             if let Some(rereading) = self.rereading.take() {
                 self.lost.note(rereading.lost(&self.service, &self.care));
             }
+            if self.marked.is_none_or(|marked| marked.elapsed() >= MARK) {
+                self.mark();
+            }
         }
         Ok(look.all)
+    }
+}
+
+impl Following {
+    /// Tells the snapshot how far the feed has been heard, and when. What the store has lost must be
+    /// in it again first: whoever starts from the snapshot would not miss it there.
+    fn mark(&mut self) {
+        if let (Some(keeper), Some(cursor)) = (&self.keeper, &self.cursor)
+            && self.lost.is_empty()
+        {
+            keeper.mark(cursor, &self.service);
+            self.marked = Some(Instant::now());
+        }
     }
 }
 

@@ -83,10 +83,25 @@ pub async fn make_key(
     let existing: Vec<_> = keyfile::read_folder(folder)?.iter().map(|file| file.id).collect();
     let key = keyfile::new_key(&existing)?;
     let path = keyfile::write(folder, &key, store.id(), now)?;
+    remember(store).await?;
+    Ok((key.id(), path))
+}
+
+async fn remember(store: &Store) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
     tx.remember_key().await?;
-    tx.commit().await?;
-    Ok((key.id(), path))
+    tx.commit().await
+}
+
+/// A node that knows the facts starts while the store is away, and tells it later.
+fn unless_recalled(service: &Service, told: Result<(), StoreError>) -> Result<(), StoreError> {
+    match told {
+        Err(error) if service.feed_age().is_some() => {
+            tracing::warn!(%error, "cannot tell the store which keys are held here");
+            Ok(())
+        }
+        told => told,
+    }
 }
 
 impl KeyCare {
@@ -143,9 +158,7 @@ impl KeyCare {
                 if files.is_empty() {
                     return Err(KeyCareError::Lost(self.folder.clone()));
                 }
-                let mut tx = store.begin().await?;
-                tx.remember_key().await?;
-                tx.commit().await?;
+                unless_recalled(service, remember(store).await)?;
             }
             None if files.is_empty() => return Err(KeyCareError::None(self.folder.clone())),
             None => {
@@ -154,7 +167,7 @@ impl KeyCare {
             }
         }
         self.take_in(service, &files)?;
-        self.settle(service).await?;
+        unless_recalled(service, self.settle(service).await)?;
         self.tell(service);
         Ok(())
     }

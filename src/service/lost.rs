@@ -33,14 +33,12 @@ impl Rereading {
     /// seldom as two keys of the hash table's secret are.
     pub(super) fn lost(&self, service: &Service, care: &KeyCare) -> Vec<Fact> {
         let mut lost = Vec::new();
-        let mut miss = |fact: Fact| {
-            if !self.held.contains(&self.hashes.hash_one(&fact)) {
-                lost.push(fact);
+        let mut miss = |fact: &Fact| {
+            if !self.held.contains(&self.hashes.hash_one(fact)) {
+                lost.push(fact.clone());
             }
         };
-        care.each(&mut miss);
-        service.imports.each(|token| miss(Fact::Imported(Box::new(token.clone()))));
-        service.facts.each(miss);
+        service.everything(care, &mut miss);
         lost
     }
 }
@@ -53,6 +51,11 @@ pub(super) struct Lost {
 }
 
 impl Lost {
+    /// Whether there is nothing left to write back.
+    pub(super) fn is_empty(&self) -> bool {
+        self.with(|lost| lost.is_empty())
+    }
+
     pub(super) fn note(&self, facts: Vec<Fact>) {
         if !facts.is_empty() {
             tracing::warn!(facts = facts.len(), "the store may have lost facts: writing them back");
@@ -87,7 +90,7 @@ impl Service {
         // First the tick: sessions that begin from now on begin behind what is known, and of
         // several nodes that write about one user each sees what the one before has written.
         if let Some(known) = tick_of(fact) {
-            tx.raise_tick(user_of(fact), known).await?;
+            tx.raise_tick(fact.user(), known).await?;
         }
         if !knows(&mut tx, fact).await? {
             self.append(&mut tx, fact, None).await?;
@@ -102,7 +105,7 @@ async fn knows(tx: &mut Tx, fact: &Fact) -> Result<bool, Denial> {
     if matches!(fact, Fact::Key { .. } | Fact::Imported(_)) {
         return Ok(tx.says(fact).await?);
     }
-    let known = tx.facts_about(user_of(fact).unwrap_or_default()).await?;
+    let known = tx.facts_about(fact.user().unwrap_or_default()).await?;
     let before = all(&known);
     known.append(fact);
     Ok(before == all(&known))
@@ -114,18 +117,6 @@ fn all(facts: &Revocations) -> HashSet<Fact> {
         all.insert(fact);
     });
     all
-}
-
-/// Whom a fact is about; `None` for everybody.
-fn user_of(fact: &Fact) -> Option<&str> {
-    match fact {
-        Fact::User { user, .. }
-        | Fact::Device { user, .. }
-        | Fact::Session { user, .. }
-        | Fact::Account { user, .. } => Some(user),
-        Fact::Imported(token) => Some(&token.user),
-        Fact::Server { .. } | Fact::Key { .. } => None,
-    }
 }
 
 /// What sort of fact it is, for the log; it names nobody.

@@ -5,13 +5,13 @@
 //! a fact does to a session.
 
 use super::engine::{Arg, Row, Tx};
-use super::users::{instant, number};
+use super::fields::Fields;
+use super::users::number;
 use super::{Store, StoreError};
-use crate::imports::{Digest, Imported};
 use crate::random::random;
-use crate::revocations::{Fact, KeyState, Revocations, Standing};
+use crate::revocations::{Fact, Revocations};
 use crate::time::Timestamp;
-use crate::token::{Account, AccountState, KeyId, Kind, SessionId};
+use crate::token::KeyId;
 
 /// How many entries are read at once.
 const BATCH: i64 = 4096;
@@ -19,8 +19,8 @@ const BATCH: i64 = 4096;
 /// A place in the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    sequence: i64,
-    random: String,
+    pub(super) sequence: i64,
+    pub(super) random: String,
 }
 
 /// A fact and its place.
@@ -67,6 +67,12 @@ impl Store {
 }
 
 impl Cursor {
+    /// The place of an entry: its number, and what tells it from another with this number.
+    #[must_use]
+    pub fn new(sequence: i64, random: String) -> Self {
+        Self { sequence, random }
+    }
+
     /// How many entries there had been, counted when this one was appended.
     #[must_use]
     pub fn sequence(&self) -> i64 {
@@ -93,15 +99,16 @@ impl Tx {
              SELECT COALESCE(MAX(sequence), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM feed";
         let nonce = u64::from_be_bytes(random()?);
         let keys: Vec<_> = hits_keys.iter().map(KeyId::to_string).collect();
-        let columns = Columns::of(fact);
+        let fields = Fields::of(fact);
+        let session = fields.session.map(|session| session.to_string());
         let args = [
             Arg::Text(&format!("{nonce:016x}")),
-            Arg::Text(columns.kind),
-            Arg::Maybe(columns.user_id),
-            Arg::Maybe(columns.device_id),
-            Arg::Maybe(columns.session.as_deref()),
-            Arg::MaybeInt(columns.tick.map(number)),
-            Arg::Maybe(columns.value.as_deref()),
+            Arg::Text(fields.kind),
+            Arg::Maybe(fields.user_id.as_deref()),
+            Arg::Maybe(fields.device_id.as_deref()),
+            Arg::Maybe(session.as_deref()),
+            Arg::MaybeInt(fields.tick),
+            Arg::Maybe(fields.value.as_deref()),
             Arg::Int(hits_until.map_or(0, number)),
             Arg::Text(&keys.join(",")),
         ];
@@ -126,8 +133,8 @@ impl Tx {
     pub async fn says(&mut self, fact: &Fact) -> Result<bool, StoreError> {
         const SQL: &str = "SELECT 1 FROM feed WHERE kind = $1 AND value = $2 \
              AND ($3 IS NULL OR user_id = $3)";
-        let Columns { kind, user_id, value, .. } = Columns::of(fact);
-        let args = [Arg::Text(kind), Arg::Maybe(value.as_deref()), Arg::Maybe(user_id)];
+        let Fields { kind, user_id, value, .. } = Fields::of(fact);
+        let args = [Arg::Text(kind), Arg::Maybe(value.as_deref()), Arg::Maybe(user_id.as_deref())];
         Ok(self.row(SQL, &args).await?.is_some())
     }
 
@@ -147,145 +154,9 @@ impl Tx {
     }
 }
 
-/// A fact as it lies in the table.
-#[derive(Default)]
-struct Columns<'f> {
-    kind: &'static str,
-    user_id: Option<&'f str>,
-    device_id: Option<&'f str>,
-    session: Option<String>,
-    tick: Option<Timestamp>,
-    value: Option<String>,
-}
-
-impl<'f> Columns<'f> {
-    fn imported(token: &'f Imported) -> Self {
-        Self {
-            kind: "imported",
-            user_id: Some(&token.user),
-            device_id: token.device.as_deref(),
-            session: Some(token.session.to_string()),
-            tick: token.expires_at,
-            value: Some(format!("{} {}", token.kind, token.digest)),
-        }
-    }
-
-    fn of(fact: &'f Fact) -> Self {
-        let none = Self::default();
-        match fact {
-            Fact::User { user, from, exempt } => Self {
-                kind: "user",
-                user_id: Some(user),
-                session: exempt.map(|session| session.to_string()),
-                tick: Some(*from),
-                ..none
-            },
-            Fact::Device { user, device, from } => Self {
-                kind: "device",
-                user_id: Some(user),
-                device_id: Some(device),
-                tick: Some(*from),
-                ..none
-            },
-            Fact::Session { user, session } => Self {
-                kind: "session",
-                user_id: Some(user),
-                session: Some(session.to_string()),
-                ..none
-            },
-            Fact::Server { from } => Self { kind: "server", tick: Some(*from), ..none },
-            Fact::Account { user, at, standing } => Self {
-                kind: "account",
-                user_id: Some(user),
-                tick: Some(*at),
-                value: Some(standing_name(*standing)),
-                ..none
-            },
-            Fact::Imported(token) => Self::imported(token),
-            Fact::Key { id, state } => {
-                let kind = match state {
-                    KeyState::Announced => "key announced",
-                    KeyState::Retired => "key retired",
-                };
-                Self { kind, value: Some(id.to_string()), ..none }
-            }
-        }
-    }
-}
-
 impl Entry {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let fact = read_fact(row)?.ok_or(StoreError::Damaged("feed"))?;
+        let fact = Fields::row(row, 2)?.fact()?;
         Ok(Self { cursor: Cursor { sequence: row.int(0)?, random: row.text(1)? }, fact })
     }
-}
-
-fn read_fact(row: &Row) -> Result<Option<Fact>, StoreError> {
-    let user = || Ok::<_, StoreError>(row.text(3)?.into_boxed_str());
-    let session = |text: Option<String>| text.as_deref().and_then(SessionId::parse);
-    let tick = || row.int(6).map(instant);
-    Ok(match row.text(2)?.as_str() {
-        "user" => Some(Fact::User { user: user()?, from: tick()?, exempt: session(row.maybe(5)?) }),
-        "device" => {
-            let device = row.text(4)?.into_boxed_str();
-            Some(Fact::Device { user: user()?, device, from: tick()? })
-        }
-        "session" => {
-            let user = user()?;
-            session(row.maybe(5)?).map(|session| Fact::Session { user, session })
-        }
-        "server" => Some(Fact::Server { from: tick()? }),
-        "account" => {
-            let (user, at) = (user()?, tick()?);
-            read_standing(&row.text(7)?).map(|standing| Fact::Account { user, at, standing })
-        }
-        "imported" => read_imported(row, user()?, session(row.maybe(5)?))?,
-        "key announced" => {
-            KeyId::parse(&row.text(7)?).map(|id| Fact::Key { id, state: KeyState::Announced })
-        }
-        "key retired" => {
-            KeyId::parse(&row.text(7)?).map(|id| Fact::Key { id, state: KeyState::Retired })
-        }
-        _ => None,
-    })
-}
-
-fn read_imported(
-    row: &Row,
-    user: Box<str>,
-    session: Option<SessionId>,
-) -> Result<Option<Fact>, StoreError> {
-    let value = row.text(7)?;
-    let (kind, digest) = value.split_once(' ').unwrap_or_default();
-    let known = Kind::from_name(kind).zip(Digest::parse(digest)).zip(session);
-    let device = row.maybe(4)?.map(String::into_boxed_str);
-    let expires_at = row.maybe_int(6)?.map(instant);
-    Ok(known.map(|((kind, digest), session)| {
-        Fact::Imported(Box::new(Imported { digest, kind, user, device, session, expires_at }))
-    }))
-}
-
-fn standing_name(standing: Standing) -> String {
-    let Standing::Open(account) = standing else { return "deactivated".to_owned() };
-    let state = match account.state {
-        AccountState::Active => "active",
-        AccountState::Locked => "locked",
-        AccountState::Suspended => "suspended",
-    };
-    if account.admin { format!("{state} admin") } else { state.to_owned() }
-}
-
-fn read_standing(name: &str) -> Option<Standing> {
-    let (state, admin) = match name.strip_suffix(" admin") {
-        Some(state) => (state, true),
-        None => (name, false),
-    };
-    let state = match state {
-        "active" => AccountState::Active,
-        "locked" => AccountState::Locked,
-        "suspended" => AccountState::Suspended,
-        "deactivated" => return Some(Standing::Deactivated),
-        _ => return None,
-    };
-    Some(Standing::Open(Account { state, admin }))
 }

@@ -8,10 +8,13 @@ mod claims;
 mod devices;
 mod engine;
 mod feed;
+mod fields;
 mod interactive;
 mod nodes;
 mod refreshes;
+mod snapshot;
 mod users;
+mod whole;
 
 use std::fs::{DirBuilder, Permissions};
 use std::io;
@@ -28,7 +31,9 @@ pub use feed::{Cursor, Entry, Look};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;
+pub use snapshot::{Mark, Moment, SnapshotFile, read_snapshot};
 pub use users::User;
+pub use whole::{Kept, Overview, Page};
 
 use crate::ident::ServerName;
 use crate::keyfile::StoreId;

@@ -49,6 +49,7 @@ mod register;
 mod register_once;
 mod restart;
 mod secrets;
+mod snapshot;
 mod store_away;
 mod sync;
 mod unknown;

@@ -20,7 +20,7 @@ use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
 use amaretti::secret::Secret;
 use amaretti::service::{
-    Audit, Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
+    Audit, Following, HashCost, KeyCare, Passwords, Policy, Service, make_key,
 };
 use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
@@ -65,6 +65,8 @@ pub(crate) struct Setting {
     pub(crate) body_limit: usize,
     pub(crate) patience: Duration,
     pub(crate) max_staleness: Duration,
+    /// The folder of the snapshot, inside the town's, if one is kept.
+    pub(crate) snapshot: Option<&'static str>,
     /// What a homeserver proves itself by.
     pub(crate) homeserver: Option<&'static str>,
 }
@@ -79,6 +81,7 @@ impl Default for Setting {
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
+            snapshot: None,
             homeserver: None,
         }
     }
@@ -166,8 +169,17 @@ impl Town {
         Self::open(self.folder.clone(), clock, Setting::default()).await.unwrap()
     }
 
+    /// A node in the same folder whose clock stands elsewhere, to see whether it starts.
+    pub(crate) async fn starts_at(
+        &self,
+        now: Timestamp,
+        setting: Setting,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::open(self.folder.clone(), Arc::new(ManualClock::at(now)), setting).await
+    }
+
     /// Starts a node in the folder once more, to see whether it does.
-    pub(crate) async fn starts(&self) -> Result<Self, KeyCareError> {
+    pub(crate) async fn starts(&self) -> Result<Self, Box<dyn std::error::Error>> {
         Self::open(self.folder.clone(), self.clock.clone(), Setting::default()).await
     }
 
@@ -175,7 +187,7 @@ impl Town {
         folder: Arc<TempDir>,
         clock: Arc<ManualClock>,
         setting: Setting,
-    ) -> Result<Self, KeyCareError> {
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let store = open_store(&folder).await.unwrap();
         let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
@@ -188,8 +200,13 @@ impl Town {
         let audit = Audit::open(Some(AuditTo::File(audit_of(&folder))), "node", &name).unwrap();
         let service = Arc::new(service.audited(audit));
         let care = Arc::new(KeyCare::new(keys_of(&folder), name));
-        let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
-        let following = Mutex::new(Some(following.await.unwrap()));
+        let following = Following::start(
+            service.clone(),
+            care.clone(),
+            setting.max_staleness,
+            setting.snapshot.map(|name| folder.path().join(name)),
+        );
+        let following = Mutex::new(Some(following.await?));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
         Ok(Self { folder, clock, store, service, care, following, routers })
@@ -223,6 +240,11 @@ impl Town {
     /// Moves the clock on.
     pub(crate) fn wait(&self, ms: u64) {
         self.clock.advance(ms);
+    }
+
+    /// The file of the snapshot that a node of this town keeps in a folder of this name.
+    pub(crate) fn snapshot(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name).join("feed.snapshot")
     }
 
     pub(crate) fn keys_folder(&self) -> PathBuf {
