@@ -262,6 +262,42 @@ fn what_is_not_toml_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_database_is_a_url_that_verifies_what_it_seems_to() {
+    for good in [
+        "postgres://db.example.com/amaretti",
+        "postgresql://amaretti:secret@[::1]:5433/amaretti?sslmode=verify-full",
+        "postgres://db/amaretti?sslmode=verify-ca&sslrootcert=/etc/ca.crt",
+        "postgres:///amaretti?host=/run/postgresql",
+    ] {
+        let config = load("", &[("AMARETTI_DATABASE", good)], &[]).unwrap();
+        assert_eq!(config.database.unwrap().expose(), good);
+    }
+    for (bad, why) in [
+        ("data", "a URL is wanted"),
+        ("mysql://db/amaretti", "a URL is wanted"),
+        ("postgres://db/ama retti", "a URL is wanted"),
+        ("postgres://db/amaretti?sslmod=require", "its parameters may be sslmode"),
+        ("postgres://db/amaretti?sslmode=verify", "sslmode may be"),
+        ("postgres://db/amaretti?sslmode=allow", "sslmode may be"),
+        ("postgres://db/amaretti?sslmode=require&sslrootcert=ca.crt", "verifies nothing"),
+        ("postgres://db/amaretti?sslrootcert=ca.crt", "verifies nothing"),
+    ] {
+        let error = load("", &[("AMARETTI_DATABASE", bad)], &[]).unwrap_err().to_string();
+        assert!(error.contains(why), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn the_password_of_a_database_is_shown_by_no_error_and_no_configuration() {
+    let bad = "postgres://amaretti:geheim@db/amaretti?sslmode=maybe";
+    let error = load("", &[("AMARETTI_DATABASE", bad)], &[]).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("geheim"), "{error:?}");
+    let good = "postgres://amaretti:geheim@db/amaretti";
+    let config = load(&format!("database = {good:?}"), &[], &[]).unwrap();
+    assert!(!format!("{config:?}").contains("geheim"), "{config:?}");
+}
+
+#[test]
 fn long_and_odd_values_are_shown_cut_and_escaped() {
     let error = said(&format!("log = \"\\u001b[31m\\n{}\"", "x".repeat(10_000)));
 

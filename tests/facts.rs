@@ -116,7 +116,7 @@ fn watch(known: &Revocations, user: &str, is_over: impl Fn() -> bool) {
     }
 }
 
-const LAST_TICK: u64 = 3000;
+const LAST_TICK: u64 = 1000;
 
 #[test]
 fn while_others_append_a_session_that_has_ended_stays_ended() {

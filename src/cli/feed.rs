@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::outcome::table;
-use super::{Done, Place, Trouble, block_on, say};
+use super::{Done, Place, Trouble, block_on, existing_store, say};
 use crate::service::{Compaction, Service};
-use crate::store::{Overview, Store};
+use crate::store::Overview;
 
 #[derive(Subcommand)]
 pub(super) enum Feed {
@@ -72,7 +72,7 @@ impl Compact {
 
 async fn look(place: &Place) -> Result<(Service, Overview), Trouble> {
     let config = place.resolve(None, None)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(&config).await?;
     let service = super::service(&config, store.clone()).await?;
     let overview = store.overview(service.now()).await?;
     Ok((service, overview))

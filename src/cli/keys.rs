@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, note, table};
-use super::{Done, Place, Trouble, audit, block_on, say};
+use super::{Done, Place, Trouble, audit, block_on, existing_store, open_store, say};
 use crate::keyfile::{self, Held, KeyFile};
 use crate::revocations::{Fact, KeyState};
 use crate::service::{Event, make_key};
-use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 use crate::token::{Key, KeyId, Kind};
 
@@ -76,7 +75,7 @@ impl New {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let audit = audit(&config)?;
-        let store = Store::open(&config.data, &config.server_name).await?;
+        let store = open_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         if let Some(file) = files.first() {
@@ -104,7 +103,7 @@ impl New {
 async fn rotate(place: Place) -> Done {
     let config = place.resolve(None, None)?;
     let audit = audit(&config)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(&config).await?;
     let files = keyfile::read_folder(&config.keys)?;
     keyfile::check_store(&files, store.id())?;
     if !files.iter().any(|file| matches!(file.held, Held::Key(_))) {
@@ -126,7 +125,7 @@ impl Retire {
             Trouble::new("a key id has 8 digits: `amaretti keys list` shows them")
         })?;
         let audit = audit(&config)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         let others = files.iter().filter(|file| file.id != id);
@@ -146,7 +145,7 @@ impl Retire {
             return Err(Trouble::new(what));
         }
         let mut tx = store.begin().await?;
-        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id]).await?;
+        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id])?;
         tx.commit().await?;
         let now = SystemClock::default().now();
         audit.tell(now, &Event::KeyRetired { key: id, devices: hit as u64 });
@@ -162,7 +161,7 @@ async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
     let mut files = keyfile::read_folder(&config.keys)?;
     files.sort_by_key(|file| (file.created, file.id));
-    let holders = match Store::open_existing(&config.data, &config.server_name).await {
+    let holders = match existing_store(&config).await {
         Ok(store) => store.live_nodes(SystemClock::default().now()).await?,
         Err(_) => Vec::new(),
     };

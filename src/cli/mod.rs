@@ -24,7 +24,7 @@ use outcome::{Done, Trouble, say};
 
 use crate::config::{Config, Overrides};
 use crate::service::{Audit, HashCost, Passwords, Policy, Service};
-use crate::store::Store;
+use crate::store::{self, Server, Store, StoreError};
 use crate::time::SystemClock;
 
 /// Matrix access tokens and login tokens as macaroons, verified by cryptography alone.
@@ -102,6 +102,24 @@ impl Place {
             .with("server_name", self.server_name.clone());
         Ok(Config::load(overrides, std::env::vars_os(), self.config.clone())?)
     }
+}
+
+/// Where the configuration says that the store lies.
+fn place_of(config: &Config) -> Result<store::Place, StoreError> {
+    let Some(url) = &config.database else { return Ok(store::Place::Folder(config.data.clone())) };
+    let how = &config.postgresql;
+    let server = Server::new(url.expose(), how.connections, how.timeout.duration())?;
+    Ok(store::Place::Server(server.behind_pooler(how.pooler)))
+}
+
+/// The store, made when it is not there.
+async fn open_store(config: &Config) -> Result<Store, StoreError> {
+    Store::open(&place_of(config)?, &config.server_name).await
+}
+
+/// The store, which must be there.
+async fn existing_store(config: &Config) -> Result<Store, StoreError> {
+    Store::open_existing(&place_of(config)?, &config.server_name).await
 }
 
 /// A service over the store alone: it follows nothing and mints nothing, and ends sessions.

@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, table};
-use super::{Done, Place, Trouble, audit, block_on, say};
+use super::{Done, Place, Trouble, audit, block_on, existing_store, open_store, say};
 use crate::config::parse_duration;
 use crate::random::random;
 use crate::service::Event;
-use crate::store::{RegistrationToken, Store};
+use crate::store::RegistrationToken;
 use crate::time::{Clock, SystemClock};
 
 #[derive(Subcommand)]
@@ -71,7 +71,7 @@ impl New {
             return Err(Trouble::new("a token has 1 to 64 characters of A-Z a-z 0-9 . _ ~ -"));
         }
         let audit = audit(&config)?;
-        let store = Store::open(&config.data, &config.server_name).await?;
+        let store = open_store(&config).await?;
         let made = RegistrationToken {
             token: token.clone(),
             uses_left: self.uses.map(i64::from),
@@ -92,7 +92,7 @@ impl Revoke {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let audit = audit(&config)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let mut tx = store.begin().await?;
         if !tx.delete_registration_token(&self.token).await? {
             let what = "there is no such token: `amaretti registration-token list` shows them";
@@ -106,7 +106,7 @@ impl Revoke {
 
 async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(&config).await?;
     let row = |token: RegistrationToken| {
         let left = token.uses_left.map_or("any".to_owned(), |left| left.to_string());
         let expires = token.expires_at.map_or("never".to_owned(), instant);

@@ -12,13 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
-use super::{Done, Place, Trouble, passwords, say};
+use super::{Done, Place, Trouble, open_store, passwords, say};
 use crate::config::{Config, Homeserver, HomeserverKind, LogFormat};
 use crate::http::{self, Face};
 use crate::keyfile;
 use crate::secret::Secret;
 use crate::service::{Audit, Event, Following, KeyCare, Limits, Policy, Service, make_key};
-use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 
 #[derive(Args)]
@@ -78,12 +77,14 @@ impl Serve {
     }
 }
 
-/// A node with a store. On the very first run it makes its key, which the answer tells.
+/// A node with a store. On the very first run, with a database of its own, it makes its key, which
+/// the answer tells; of many nodes on one database each would make another.
 async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bool), Trouble> {
-    let store = Store::open(&config.data, &config.server_name).await?;
+    let store = open_store(config).await?;
     let clock = Arc::new(SystemClock::default());
     let has_had_key = store.read().await?.has_had_key().await?;
-    let first_run = !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
+    let alone = config.database.is_none();
+    let first_run = alone && !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
     if first_run {
         let (key, _) = make_key(&store, &config.keys, clock.now()).await?;
         audit.tell(clock.now(), &Event::KeyMade { key });

@@ -10,13 +10,12 @@ use clap::{Args, Subcommand};
 use super::anatomy::{draw, life};
 use super::outcome::note;
 use super::verify::{Verify, ring};
-use super::{Done, Place, Trouble, audit, block_on, keys, say, service};
+use super::{Done, Place, Trouble, audit, block_on, existing_store, keys, say, service};
 use crate::config::{Config, parse_duration};
 use crate::ident::{DeviceId, UserId};
 use crate::keyfile;
 use crate::random::random;
 use crate::service::{Ended, Event, labels};
-use crate::store::Store;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::token::{Grant, Kind, Presented, Scratch, SessionId, attenuate, normalize};
 
@@ -209,7 +208,7 @@ impl Revoke {
     async fn run(self) -> Done {
         let what = read(self.what.as_deref())?;
         let config = self.place.resolve(None, None)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let service = service(&config, store).await?;
         let (user_id, session) = match SessionId::parse(&what) {
             Some(session) => {

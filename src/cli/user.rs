@@ -8,11 +8,12 @@ use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
 use super::outcome::{instant, table};
-use super::{Done, Place, Trouble, audit, block_on, passwords, say, service};
+use super::{
+    Done, Place, Trouble, audit, block_on, existing_store, open_store, passwords, say, service,
+};
 use crate::config::Config;
 use crate::ident::{Localpart, UserId};
 use crate::service::{Change, Event};
-use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 
 #[derive(Subcommand)]
@@ -105,8 +106,8 @@ impl Named {
         let audit = audit(&config)?;
         let password = self.password()?;
         let hash = passwords(&config)?.hash(&password).await?;
-        let store = Store::open(&config.data, &config.server_name).await?;
-        let (mut tx, now) = (store.begin().await?, SystemClock::default().now());
+        let store = open_store(&config).await?;
+        let (mut tx, now) = (store.begin_for(&user_id).await?, SystemClock::default().now());
         if !tx.add_user(&user_id, &hash, now).await? {
             let what = format!("{user_id} exists: `amaretti user password {localpart}` changes it");
             return Err(Trouble::new(what));
@@ -121,7 +122,7 @@ impl Named {
         let user_id = user_id(&config, &self.name)?;
         let password = self.password()?;
         let hash = passwords(&config)?.hash(&password).await?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let service = service(&config, store).await?;
         let ended = service.replace_password(&user_id, &hash).await?;
         let ended = ended.ok_or_else(|| no_such(&user_id))?;
@@ -156,7 +157,7 @@ impl Who {
     async fn logout(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let user_id = user_id(&config, &self.name)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let ended = service(&config, store).await?.end_sessions_of(&user_id).await?;
         let ended = ended.ok_or_else(|| no_such(&user_id))?;
         let from = instant(ended.from);
@@ -171,7 +172,7 @@ impl Who {
     async fn change(self, change: Change, done: &str) -> Done {
         let config = self.place.resolve(None, None)?;
         let user_id = user_id(&config, &self.name)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         if !service(&config, store).await?.set_standing(&user_id, change).await? {
             return Err(no_such(&user_id));
         }
@@ -181,7 +182,7 @@ impl Who {
 
 async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(&config).await?;
     let users = store.users().await?;
     let row = |user: crate::store::User| {
         vec![user.user_id, user.devices.to_string(), instant(user.created_at)]

@@ -7,6 +7,7 @@
 //! value is wrong, where it was written and what may stand there instead.
 
 mod catalog;
+mod database;
 mod error;
 mod load;
 mod settings;
@@ -14,6 +15,7 @@ mod source;
 mod units;
 mod values;
 
+pub use database::{DatabaseUrl, Postgresql};
 pub use error::{ConfigError, Origin};
 pub use settings::{
     AuditTo, Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,

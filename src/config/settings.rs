@@ -8,10 +8,11 @@ use core::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
+use super::database::{DatabaseUrl, Postgresql};
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, audit, duration, file, folder, homeserver, life, log_filter, log_format, networks,
-    node_name, number, plain_url, registration, server_name, size, switch, url,
+    address, audit, database, duration, file, folder, homeserver, life, log_filter, log_format,
+    networks, node_name, number, plain_url, registration, server_name, size, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -34,7 +35,12 @@ pub struct Config {
     #[config(env = "AMARETTI_INTERNAL", default = "127.0.0.1:8010", deserialize_with = address)]
     pub internal: SocketAddr,
 
-    /// Folder of the database and of what is kept beside it; made when it is missing.
+    /// URL of a PostgreSQL database, such as <postgres://amaretti@db.example.com/amaretti>, for more
+    /// than one node; without it a SQLite file in `data` is used. A secret when it holds a password.
+    #[config(env = "AMARETTI_DATABASE", deserialize_with = database)]
+    pub database: Option<DatabaseUrl>,
+
+    /// Folder of the SQLite database and of what is kept beside it; made when it is missing.
     #[config(env = "AMARETTI_DATA", default = "data", deserialize_with = folder)]
     pub data: PathBuf,
 
@@ -174,6 +180,10 @@ pub struct Config {
         deserialize_with = networks
     )]
     pub trusted_proxies: Networks,
+
+    /// How a PostgreSQL database is spoken to.
+    #[config(nested)]
+    pub postgresql: Postgresql,
 
     /// The homeserver that stands behind.
     #[config(nested)]

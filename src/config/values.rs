@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::units::{Bytes, DAY, Life, Millis, Networks, SECOND, parse_duration, parse_size};
-use super::{AuditTo, HomeserverKind, LogFormat, Registration};
+use super::{AuditTo, DatabaseUrl, HomeserverKind, LogFormat, Registration};
 use crate::ident::ServerName;
 
 #[derive(serde::Deserialize)]
@@ -45,6 +45,10 @@ pub(super) fn folder<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::E
     let text = text(from)?;
     let is_path = !text.is_empty() && !text.contains('\0');
     if is_path { Ok(PathBuf::from(text)) } else { Err(Error::custom("a folder's path is wanted")) }
+}
+
+pub(super) fn database<'de, D: Deserializer<'de>>(from: D) -> Result<DatabaseUrl, D::Error> {
+    DatabaseUrl::parse(&text(from)?).map_err(Error::custom)
 }
 
 pub(super) fn audit<'de, D: Deserializer<'de>>(from: D) -> Result<AuditTo, D::Error> {

@@ -1,31 +1,36 @@
 //! The facts in memory: what has ended, and how accounts stand.
 //!
 //! Facts hang off the user, so a verification costs one probe. Readers never wait for a writer, and
-//! an append rebuilds one user's record and nothing else. Facts merge by maximum: in whatever order
-//! and however often they arrive, the outcome is the same. This file refuses to know where facts
-//! are stored and how they travel.
+//! an append writes one page of a few users and nothing else: its cost does not depend on how many
+//! are known, only on what is known of those few. Facts merge by maximum: in whatever order and
+//! however often they arrive, the outcome is the same. This file refuses to know where facts are
+//! stored and how they travel.
 //!
 //! A session is judged by its beginning, a number drawn from the user's own tick when it began; no
 //! clock is compared anywhere here.
 
 mod fact;
+mod horizon;
+mod page;
 mod record;
+mod rows;
+mod table;
 
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-use papaya::{HashMap, Operation};
 
 use crate::ident::{DeviceId, UserId};
 use crate::time::Timestamp;
-use crate::token::{Account, EndedBy, Facts, SessionId};
-use record::Record;
+use crate::token::{Account, EndedBy, Facts, Presented, SessionId};
+use page::View;
+use table::{Held, Key, Table};
 
 pub use fact::{Fact, KeyState, Standing};
 
 /// All facts that one node knows.
 #[derive(Default)]
 pub struct Revocations {
-    users: HashMap<Box<str>, Record>,
+    users: Table,
     server_from: AtomicU64,
 }
 
@@ -43,24 +48,19 @@ impl Revocations {
             | Fact::Session { user, .. }
             | Fact::Account { user, .. } => user,
         };
-        self.users.pin().compute(user.clone(), |entry| {
-            let known = entry.map(|(_, record)| record.clone()).unwrap_or_default();
-            let mut record = known.clone();
-            record.merge(fact);
-            if record == known { Operation::Abort(()) } else { Operation::Insert(record) }
-        });
+        self.users.write(user, |record| record.merge(fact));
     }
 
     /// How the account of a user stands.
     #[must_use]
     pub fn account(&self, user: UserId<'_>) -> Standing {
-        self.users.pin().get(user.as_str()).map(|record| record.standing).unwrap_or_default()
+        self.read(user, |view| view.standing)
     }
 
     /// What a session of this user has to begin at or after to be hit by no ending of all of them.
     #[must_use]
     pub fn user_from(&self, user: UserId<'_>) -> Timestamp {
-        self.users.pin().get(user.as_str()).map(|record| record.from).unwrap_or_default()
+        self.read(user, |view| view.from)
     }
 
     /// What every session has to begin at or after to live.
@@ -76,15 +76,47 @@ impl Revocations {
         if from > Timestamp::ZERO {
             act(Fact::Server { from });
         }
-        for (user, record) in &self.users.pin() {
-            record.each(user, &mut act);
-        }
+        self.users.each(|user, view| view.each(user, &mut act));
     }
 
     /// How many users something is known of.
     #[must_use]
     pub fn users(&self) -> usize {
-        self.users.len()
+        self.users.users()
+    }
+
+    /// These facts, about a session that will be judged soon: the memory they lie in is on its way
+    /// while other work is done. That work may go to [`Ahead::nearer`] half-way.
+    #[inline]
+    pub fn ahead<'f>(&'f self, presented: &Presented<'f>) -> Ahead<'f> {
+        let key = self.users.key(presented.user_id().as_str());
+        self.users.expect(key);
+        let (user, device) = (presented.user_id(), presented.device_id());
+        let session = presented.claimed().session;
+        Ahead { facts: self, user, device, session, key, held: Cell::new(None) }
+    }
+
+    fn read<R: Default>(&self, user: UserId<'_>, read: impl FnOnce(&View<'_>) -> R) -> R {
+        self.users.read(self.users.key(user.as_str()), None, read).unwrap_or_default()
+    }
+
+    #[inline]
+    fn judge(
+        &self,
+        key: Key<'_>,
+        held: Option<Held>,
+        device: Option<DeviceId<'_>>,
+        session: SessionId,
+    ) -> Result<Account, EndedBy> {
+        if session.beginning().millis() < self.server_from.load(Relaxed) {
+            return Err(EndedBy::Server);
+        }
+        let device = device.map(DeviceId::as_str);
+        if self.users.is_clear(key, device, session.beginning()) {
+            return Ok(Account::default());
+        }
+        let standing = |view: &View<'_>| view.standing(device, session);
+        self.users.read(key, held, standing).unwrap_or(Ok(Account::default()))
     }
 }
 
@@ -96,11 +128,45 @@ impl Facts for Revocations {
         device: Option<DeviceId<'_>>,
         session: SessionId,
     ) -> Result<Account, EndedBy> {
-        if session.beginning().millis() < self.server_from.load(Relaxed) {
-            return Err(EndedBy::Server);
+        self.judge(self.users.key(user.as_str()), None, device, session)
+    }
+}
+
+/// Facts about one session whose memory has been asked for ahead: see [`Revocations::ahead`].
+pub struct Ahead<'f> {
+    facts: &'f Revocations,
+    user: UserId<'f>,
+    device: Option<DeviceId<'f>>,
+    session: SessionId,
+    key: Key<'f>,
+    held: Cell<Option<Held>>,
+}
+
+impl Ahead<'_> {
+    /// Asks for what can only be found when the first answer is there, some 100 ns later, if it is
+    /// wanted at all.
+    #[inline]
+    pub fn nearer(&self) {
+        let device = self.device.map(DeviceId::as_str);
+        if !self.facts.users.is_clear(self.key, device, self.session.beginning()) {
+            self.held.set(self.facts.users.hold(self.key));
         }
-        let users = self.users.pin();
-        users.get(user.as_str()).map_or(Ok(Account::default()), |r| r.standing(device, session))
+    }
+}
+
+impl Facts for Ahead<'_> {
+    #[inline]
+    fn standing(
+        &self,
+        user: UserId<'_>,
+        device: Option<DeviceId<'_>>,
+        session: SessionId,
+    ) -> Result<Account, EndedBy> {
+        // Judged by the facts about somebody else, a session that has ended would live.
+        if user != self.user {
+            return self.facts.standing(user, device, session);
+        }
+        self.facts.judge(self.key, self.held.take(), device, session)
     }
 }
 
@@ -200,24 +266,5 @@ mod tests {
             let account = facts.standing(user, None, session(1)).unwrap();
             assert_eq!(account.state, AccountState::Locked, "{order:?}");
         }
-    }
-
-    #[test]
-    fn facts_merge_to_the_same_in_any_order_and_any_number() {
-        let user = || Box::from(ALICE);
-        let all = [
-            Fact::User { user: user(), from: at(10), exempt: Some(session(1)) },
-            Fact::User { user: user(), from: at(20), exempt: None },
-            Fact::Device { user: user(), device: "D".into(), from: at(30) },
-            Fact::Device { user: user(), device: "D".into(), from: at(25) },
-            Fact::Session { user: user(), session: session(40) },
-            Fact::Account { user: user(), at: at(3), standing: Standing::default() },
-        ];
-        let one = Revocations::default();
-        let other = Revocations::default();
-        all.iter().for_each(|fact| one.append(fact));
-        all.iter().rev().chain(&all).for_each(|fact| other.append(fact));
-
-        assert_eq!(one.users.pin().get(ALICE), other.users.pin().get(ALICE));
     }
 }

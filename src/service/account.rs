@@ -94,7 +94,7 @@ impl Service {
     /// # Errors
     /// [`Failure`] when the store is away, and then nothing has happened.
     pub async fn set_standing(&self, user_id: &str, change: Change) -> Result<bool, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         let facts = tx.facts_about(user_id).await?;
         let user = UserId::parse(user_id).map_err(|_| Declined::InvalidUsername)?;
         let Some(at) = tx.tick(user_id, self.now()).await? else { return Ok(false) };

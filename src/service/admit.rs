@@ -41,29 +41,32 @@ impl Service {
         if let Some(foreign) = Presented::foreign(text) {
             return self.admit_imported(text, foreign, scratch, occasion);
         }
-        let authentic = Presented::read(text, scratch)?.authenticate(&**self.ring.load()).map_err(
-            |refusal| match refusal {
+        let presented = Presented::read(text, scratch)?;
+        let facts = self.facts.ahead(&presented);
+        let authentic = presented
+            .authenticate_while(&**self.ring.load(), || facts.nearer())
+            .map_err(|refusal| match refusal {
                 Refusal::KeyNotHeld(_) => Denial::Failed(Failure::KeyNotHeld(refusal)),
                 refusal => Denial::Refused(refusal),
-            },
-        )?;
+            })?;
         if self.store.is_none() {
             let bearer = authentic.clear(&NoFacts, occasion)?;
             return self.within_reach(bearer, occasion.now);
         }
-        self.judge(authentic, occasion)
+        self.judge(authentic, &facts, occasion)
     }
 
     #[inline]
     fn judge<'s>(
         &self,
         authentic: Authentic<'s>,
+        facts: &impl Facts,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
         let bearer = if self.freshness.untroubled() {
-            authentic.clear(&self.facts, occasion)?
+            authentic.clear(facts, occasion)?
         } else {
-            self.judge_in_trouble(authentic, occasion)?
+            self.judge_in_trouble(authentic, facts, occasion)?
         };
         self.uses.saw(&bearer, occasion.now);
         Ok(bearer)
@@ -75,12 +78,13 @@ impl Service {
     fn judge_in_trouble<'s>(
         &self,
         authentic: Authentic<'s>,
+        facts: &impl Facts,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
         if self.is_stale() {
             return Err(Failure::Stale.into());
         }
-        let cleared = authentic.clear(&self.facts, occasion);
+        let cleared = authentic.clear(facts, occasion);
         let by_clock = match &cleared {
             Ok(bearer) => bearer.ends_at().is_some(),
             Err(Refusal::Expired) => true,
@@ -104,7 +108,7 @@ impl Service {
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
         match self.imports.find(text) {
-            Some(token) => self.judge(token.authentic(scratch)?, occasion),
+            Some(token) => self.judge(token.authentic(scratch)?, &self.facts, occasion),
             None if self.is_stale() && foreign == Refusal::Predecessor => {
                 Err(Failure::Stale.into())
             }

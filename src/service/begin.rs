@@ -113,7 +113,7 @@ impl Service {
         let Chosen::Any(_) = chosen else { return Ok((granted, None)) };
         let (user, device) = (user_id.into(), device.device_id.into());
         let fact = Fact::Device { user, device, from: tick };
-        self.append(tx, &fact, None).await?;
+        self.append(tx, &fact, None)?;
         Ok((granted, Some(fact)))
     }
 

@@ -68,7 +68,7 @@ impl Service {
             facts.push(Fact::Device { user, device, from });
         }
         for fact in &facts {
-            self.append(&mut tx, fact, None).await?;
+            self.append(&mut tx, fact, None)?;
         }
         tx.finish_with(&passed.claim(), "").await?;
         tx.commit().await?;

@@ -17,10 +17,16 @@ use super::keeper::Keeper;
 use super::lost::{Lost, Rereading};
 use super::pulse::Pulse;
 use super::{Denial, Failure, KeyCare, Part, Service};
-use crate::store::{Cursor, Moment, Store, StoreError};
+use crate::store::{Cursor, Listener, Moment, Store, StoreError};
 
-/// How long to wait between two looks.
+/// How long to wait between two looks where nobody says that there is something new.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait between two looks where somebody does: he may have fallen silent.
+const LISTENING: Duration = Duration::from_millis(200);
+
+/// How long to wait before trying again to listen.
+const DEAF: Duration = Duration::from_secs(5);
 
 /// How often the snapshot is told how fresh it is.
 const MARK: Duration = Duration::from_secs(5);
@@ -116,19 +122,22 @@ impl Following {
         let beating = tokio::spawn(self.pulse.clone().run(stop.clone()));
         let (service, lost) = (self.service.clone(), self.lost.clone());
         let telling = tokio::spawn(super::tell::run(service, lost, stop.clone()));
+        let mut ear = Ear::default();
         loop {
             let looked = timeout(PATIENCE, self.look()).await;
+            let answers = matches!(looked, Ok(Ok(_)));
             let all = looked.unwrap_or(Err(StoreError::Silent)).unwrap_or_else(|error| {
                 self.service.metrics().store_failed(Part::Feed);
                 let age_ms = self.service.feed_age().map(|age| age.as_millis());
                 tracing::warn!(%error, age_ms, "cannot follow the feed");
                 true
             });
-            if !all {
+            // What was appended before somebody listened is looked for once more.
+            if !all || (answers && ear.open(&self.store).await) {
                 continue;
             }
             tokio::select! {
-                () = sleep(PAUSE) => {}
+                () = ear.hears() => {}
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
@@ -176,6 +185,37 @@ impl Following {
             }
         }
         Ok(look.all)
+    }
+}
+
+/// What hears that something was appended, where the engine tells.
+#[derive(Default)]
+struct Ear {
+    listener: Option<Listener>,
+    tried: Option<Instant>,
+}
+
+impl Ear {
+    /// Listens, if nobody does yet and it can be done; gives whether that is new.
+    async fn open(&mut self, store: &Store) -> bool {
+        if self.listener.is_some() || self.tried.is_some_and(|tried| tried.elapsed() < DEAF) {
+            return false;
+        }
+        self.tried = Some(Instant::now());
+        match store.listener().await {
+            Ok(listener) => self.listener = listener,
+            Err(error) => tracing::warn!(%error, "cannot listen: the feed is looked at more often"),
+        }
+        self.listener.is_some()
+    }
+
+    /// Waits until it is time to look.
+    async fn hears(&mut self) {
+        let Some(listener) = &mut self.listener else { return sleep(PAUSE).await };
+        if let Ok(Err(error)) = timeout(LISTENING, listener.heard()).await {
+            tracing::warn!(%error, "nobody says any more when the feed grows");
+            self.listener = None;
+        }
     }
 }
 

@@ -211,7 +211,7 @@ impl Service {
         };
         let mut tx = self.store()?.begin().await?;
         let end = sealed.expires_at();
-        tx.pass_stage(&sealed.id, stage.name(), value.as_deref(), end, self.store_now()).await?;
+        tx.pass_stage(&sealed.id, stage.name(), value.as_deref(), end).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }

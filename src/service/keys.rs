@@ -43,6 +43,12 @@ pub enum KeyCareError {
          another and every token there is dies"
     )]
     Lost(PathBuf),
+    /// There has been no key yet, and nobody but an operator makes the first.
+    #[error(
+        "no key in {0}: `amaretti keys new` makes the first one of this database; if another node \
+         has it, copy its key file here"
+    )]
+    First(PathBuf),
     /// There is no key, and no store to say whether there ever was.
     #[error("no key in {0}: export one with `amaretti keys export` on a node that has it")]
     None(PathBuf),
@@ -156,7 +162,13 @@ impl KeyCare {
             Some(store) => {
                 keyfile::check_store(&files, store.id())?;
                 if files.is_empty() {
-                    return Err(KeyCareError::Lost(self.folder.clone()));
+                    let folder = self.folder.clone();
+                    let lost = store.read().await?.has_had_key().await?;
+                    return Err(if lost {
+                        KeyCareError::Lost(folder)
+                    } else {
+                        KeyCareError::First(folder)
+                    });
                 }
                 unless_recalled(service, remember(store).await)?;
             }
@@ -291,7 +303,7 @@ impl KeyCare {
     async fn settle(&self, service: &Service) -> Result<(), StoreError> {
         let Some(store) = &service.store else { return Ok(()) };
         let ring = service.ring();
-        let (name, seen_at) = (self.node.clone(), service.now());
+        let (name, seen_at) = (self.node.clone(), service.store_now());
         store.heartbeat(&Node { name, seen_at, keys: ring.ids() }).await?;
         self.announce(store, &ring).await?;
         let nodes = store.live_nodes(seen_at).await?;
@@ -331,7 +343,7 @@ impl KeyCare {
                 continue;
             }
             let mut tx = store.begin().await?;
-            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id]).await?;
+            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id])?;
             tx.commit().await?;
             self.learn(id, KeyState::Announced);
         }

@@ -159,7 +159,7 @@ impl Service {
         let fits = self.passwords.check(password, known).await?;
         let user_id = user_id.filter(|_| fits).ok_or(Declined::WrongPassword)?;
 
-        let mut tx = store.begin().await?;
+        let mut tx = store.begin_for(&user_id).await?;
         if tx.password_hash(&user_id).await?.as_deref() != known {
             // It was changed while we were hashing.
             return Err(Declined::WrongPassword.into());
@@ -197,7 +197,7 @@ impl Service {
             expires_at: spent.expires_at,
         };
 
-        let mut tx = store.begin().await?;
+        let mut tx = store.begin_for(&spent.caller.user_id).await?;
         spent
             .caller
             .judge(&tx.facts_about(&spent.caller.user_id).await?, Gate::EvenLocked)
@@ -238,6 +238,7 @@ impl Service {
             &granted.remember(&spent.spelling, beginning.renewable),
         )
         .await?;
+        // Whether a commit that fails was made may not be known: a repetition finds out.
         tx.commit().await?;
         self.heard(fact.as_ref());
         self.logged_in(&granted, BY_TOKEN, false, beginning.carried);

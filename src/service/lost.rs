@@ -93,7 +93,7 @@ impl Service {
             tx.raise_tick(fact.user(), known).await?;
         }
         if !knows(&mut tx, fact).await? {
-            self.append(&mut tx, fact, None).await?;
+            self.append(&mut tx, fact, None)?;
             tracing::warn!(fact = sort(fact), "the store had lost this: written back");
         }
         Ok(tx.commit().await?)

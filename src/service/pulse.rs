@@ -59,7 +59,7 @@ impl Pulse {
         };
         let theirs = timeout(PATIENCE, self.store.beat(&beat)).await;
         let theirs = theirs.unwrap_or(Err(StoreError::Silent))?;
-        if let Some(max) = service.policy.max_clock_skew {
+        if let (Some(theirs), Some(max)) = (theirs, service.policy.max_clock_skew) {
             service.freshness.compare(Skew::of(before, theirs, service.now()), max);
         }
         Ok(())

@@ -55,7 +55,7 @@ impl Service {
         let now = self.store_now();
         self.may_renew(bearer, now)?;
 
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(&caller.user_id).await?;
         caller.judge(&tx.facts_about(&caller.user_id).await?, Gate::Unlocked).map_err(refused)?;
         let renewal = tx.renewal(caller.session).await?;
         let mut renewal = renewal.ok_or(wrong(RefreshFault::Retired))?;
@@ -110,7 +110,9 @@ impl Service {
         if used.mark.generation == 0 {
             return Ok(store.use_session(used.session).await?);
         }
-        let mut tx = store.begin().await?;
+        let known = store.read().await?.renewal(used.session).await?;
+        let Some(known) = known else { return Ok(()) };
+        let mut tx = store.begin_for(&known.user_id).await?;
         let Some(mut renewal) = tx.renewal(used.session).await? else { return Ok(()) };
         if renewal.settle(used.mark, self.store_now()) {
             tx.put_renewal(&renewal).await?;

@@ -184,7 +184,7 @@ impl Service {
         };
         let name = wanted.username.as_ref().map(|name| name.to_ascii_lowercase());
         let user_id = self.server.user_id(&name.map_or_else(new_localpart, Ok)?);
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(&user_id).await?;
         if let Claimed::Before(done) = self.claim_operation(&mut tx, passed).await? {
             return self.registered_before(&done);
         }
@@ -200,7 +200,7 @@ impl Service {
         let user = user_id.as_str();
         let over = wanted.guest.map(|session| Fact::Session { user: user.into(), session });
         if let Some(over) = &over {
-            self.append(&mut tx, over, None).await?;
+            self.append(&mut tx, over, None)?;
         }
         let beginning = Beginning {
             user_id: &user_id,
@@ -240,6 +240,7 @@ impl Service {
         let (granted, fact) = self.begin(&mut tx, beginning).await?;
         let done = format!("{user_id} {}", granted.remember("", beginning.renewable));
         tx.finish_claim(&claim, granted.session, &done).await?;
+        // Whether a commit that fails was made may not be known: a repetition finds out.
         tx.commit().await?;
         self.heard(fact.as_ref());
         Ok(Registered { user_id, granted: Some(granted) })

@@ -68,7 +68,7 @@ impl Service {
     /// # Errors
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_sessions_of(&self, user_id: &str) -> Result<Option<Ended>, Denial> {
-        let tx = self.store()?.begin().await?;
+        let tx = self.store()?.begin_for(user_id).await?;
         self.end_all(tx, user_id, |devices| Event::SessionsEnded { user_id, devices }).await
     }
 
@@ -112,7 +112,7 @@ impl Service {
         user_id: &str,
         hash: &str,
     ) -> Result<Option<Ended>, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         if !tx.set_password_hash(user_id, hash).await? {
             return Ok(None);
         }
@@ -124,7 +124,7 @@ impl Service {
     /// # Errors
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_session(&self, user_id: &str, session: SessionId) -> Result<Ended, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         let device = tx.device_of(session).await?.filter(|device| device.user_id == user_id);
         let devices = match &device {
             Some(device) => {
@@ -149,7 +149,7 @@ impl Service {
 
     /// A transaction in which the caller's session lives and its account may act.
     pub(super) async fn judged(&self, caller: &Caller, gate: Gate) -> Result<Tx, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(&caller.user_id).await?;
         let facts = tx.facts_about(&caller.user_id).await?;
         caller.judge(&facts, gate)?;
         Ok(tx)
@@ -177,7 +177,7 @@ impl Service {
         ends_at: Option<Timestamp>,
         event: &Event<'_>,
     ) -> Result<(), Denial> {
-        self.append(&mut tx, fact, ends_at).await?;
+        self.append(&mut tx, fact, ends_at)?;
         tx.commit().await?;
         self.heard(Some(fact));
         self.tell(event);
@@ -187,14 +187,14 @@ impl Service {
     /// Appends a fact. `ends_at` is when the last of the tokens that it may hit ends, if that is
     /// known; otherwise the fact is kept until every key they may be signed with is retired. Tokens
     /// minted offline are known to nobody, so it is only known where one token is all of a session.
-    pub(super) async fn append(
+    pub(super) fn append(
         &self,
         tx: &mut Tx,
         fact: &Fact,
         ends_at: Option<Timestamp>,
     ) -> Result<(), Denial> {
         let hits_until = ends_at.map(|end| end.plus(INNER));
-        Ok(tx.append(fact, hits_until, &self.ring().known_ids()).await?)
+        Ok(tx.append(fact, hits_until, &self.ring().known_ids())?)
     }
 
     /// Takes a committed fact into memory at once; the follower will bring it again.

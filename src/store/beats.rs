@@ -30,23 +30,23 @@ pub struct Beat {
 const THERE: u64 = 15_000;
 
 impl Store {
-    /// Writes a beat; gives the instant it was written at, by the clock of the database. SQLite has
-    /// no clock of its own: there it is the one in `beat`.
+    /// Writes a beat; gives the instant it was written at, by the clock of the database, where it
+    /// has one of its own.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
-    pub async fn beat(&self, beat: &Beat) -> Result<Timestamp, StoreError> {
+    pub async fn beat(&self, beat: &Beat) -> Result<Option<Timestamp>, StoreError> {
         const SQL: &str = "INSERT INTO beats (node, beat, written_at, lag, ahead, sequence) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (node) DO UPDATE SET \
              beat = excluded.beat, written_at = excluded.written_at, lag = excluded.lag, \
              ahead = excluded.ahead, sequence = excluded.sequence";
         let mut tx = self.begin().await?;
-        let now = tx.clock(beat.written_at).await?;
+        let now = tx.clock().await?;
         let lag = i64::try_from(beat.lag).unwrap_or(i64::MAX);
         let args = [
             Arg::Text(&beat.node),
             Arg::Int(beat.beat),
-            Arg::Int(number(now)),
+            Arg::Int(number(now.unwrap_or(beat.written_at))),
             Arg::Int(lag),
             Arg::Int(beat.ahead),
             Arg::Int(beat.sequence),
@@ -62,7 +62,7 @@ impl Store {
     /// [`StoreError`] when the store is away.
     pub async fn beats(&self, now: Timestamp) -> Result<Vec<Beat>, StoreError> {
         let mut tx = self.read().await?;
-        let now = tx.clock(now).await?;
+        let now = tx.clock().await?.unwrap_or(now);
         tx.beats(now).await
     }
 
@@ -73,7 +73,7 @@ impl Store {
     pub async fn end_beats(&self, node: &str, now: Timestamp) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM beats WHERE node = $1 OR written_at < $2";
         let mut tx = self.begin().await?;
-        let now = tx.clock(now).await?;
+        let now = tx.clock().await?.unwrap_or(now);
         let long_gone = number(now.minus(THERE * 100));
         tx.run(SQL, &[Arg::Text(node), Arg::Int(long_gone)]).await?;
         tx.commit().await

@@ -81,38 +81,59 @@ impl Cursor {
 }
 
 impl Tx {
-    /// Appends a fact. `hits_until` is the latest expiry of a token it may hit, `None` for never;
-    /// `hits_keys` are the keys such a token may be signed with.
-    ///
-    /// Take it last: from here to the commit nobody else can append.
+    /// Appends a fact, at the commit. `hits_until` is the latest expiry of a token it may hit,
+    /// `None` for never; `hits_keys` are the keys such a token may be signed with.
     ///
     /// # Errors
-    /// [`StoreError`] when the store is away.
-    pub async fn append(
+    /// [`StoreError::Randomness`].
+    pub fn append(
         &mut self,
         fact: &Fact,
         hits_until: Option<Timestamp>,
         hits_keys: &[KeyId],
     ) -> Result<(), StoreError> {
+        let nonce = u64::from_be_bytes(random()?);
+        let keys: Vec<_> = hits_keys.iter().map(KeyId::to_string).collect();
+        self.lines.push(Line {
+            random: format!("{nonce:016x}"),
+            fields: Fields::of(fact),
+            hits_until: hits_until.map_or(0, number),
+            hits_keys: keys.join(","),
+        });
+        Ok(())
+    }
+
+    /// Makes everything done in this transaction last, and the facts stand in the feed in the order
+    /// of commits: their lock is taken here, after every other.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away; then nothing was done, or it is not known whether it
+    /// was.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO feed \
              (sequence, random, kind, user_id, device_id, session, tick, value, hits_until, hits_keys) \
              SELECT COALESCE(MAX(sequence), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM feed";
-        let nonce = u64::from_be_bytes(random()?);
-        let keys: Vec<_> = hits_keys.iter().map(KeyId::to_string).collect();
-        let fields = Fields::of(fact);
-        let session = fields.session.map(|session| session.to_string());
-        let args = [
-            Arg::Text(&format!("{nonce:016x}")),
-            Arg::Text(fields.kind),
-            Arg::Maybe(fields.user_id.as_deref()),
-            Arg::Maybe(fields.device_id.as_deref()),
-            Arg::Maybe(session.as_deref()),
-            Arg::MaybeInt(fields.tick),
-            Arg::Maybe(fields.value.as_deref()),
-            Arg::Int(hits_until.map_or(0, number)),
-            Arg::Text(&keys.join(",")),
-        ];
-        self.run(SQL, &args).await.map(|_| ())
+        let lines = std::mem::take(&mut self.lines);
+        if !lines.is_empty() {
+            self.lock_feed().await?;
+        }
+        for line in &lines {
+            let fields = &line.fields;
+            let session = fields.session.map(|session| session.to_string());
+            let args = [
+                Arg::Text(&line.random),
+                Arg::Text(fields.kind),
+                Arg::Maybe(fields.user_id.as_deref()),
+                Arg::Maybe(fields.device_id.as_deref()),
+                Arg::Maybe(session.as_deref()),
+                Arg::MaybeInt(fields.tick),
+                Arg::Maybe(fields.value.as_deref()),
+                Arg::Int(line.hits_until),
+                Arg::Text(&line.hits_keys),
+            ];
+            self.run(SQL, &args).await?;
+        }
+        self.finish().await
     }
 
     /// The keys that are never used again.
@@ -120,7 +141,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn retired_keys(&mut self) -> Result<Vec<KeyId>, StoreError> {
-        const SQL: &str = "SELECT value FROM feed WHERE kind = 'key retired'";
+        const SQL: &str = "SELECT value FROM feed WHERE user_id IS NULL AND kind = 'key retired'";
         let rows = self.rows(SQL, &[]).await?;
         let id = |row: &Row| KeyId::parse(&row.text(0)?).ok_or(StoreError::Damaged("feed"));
         rows.iter().map(id).collect()
@@ -145,13 +166,21 @@ impl Tx {
     /// [`StoreError`] when the store is away or an entry cannot be read.
     pub async fn facts_about(&mut self, user_id: &str) -> Result<Revocations, StoreError> {
         const SQL: &str = "SELECT sequence, random, kind, user_id, device_id, session, tick, value \
-             FROM feed WHERE user_id = $1 OR kind = 'server'";
+             FROM feed WHERE user_id = $1 OR (user_id IS NULL AND kind = 'server')";
         let facts = Revocations::default();
         for row in self.rows(SQL, &[Arg::Text(user_id)]).await? {
             facts.append(&Entry::read(&row)?.fact);
         }
         Ok(facts)
     }
+}
+
+/// A row that is to be appended.
+pub(super) struct Line {
+    random: String,
+    fields: Fields,
+    hits_until: i64,
+    hits_keys: String,
 }
 
 impl Entry {

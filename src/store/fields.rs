@@ -26,50 +26,35 @@ const KINDS: [&str; 8] =
 
 impl Fields {
     pub(super) fn of(fact: &Fact) -> Self {
-        let none = Self::default();
+        let about = |kind| Self { kind, user_id: fact.user().map(Into::into), ..Self::default() };
         match fact {
-            Fact::User { user, from, exempt } => Self {
-                kind: "user",
-                user_id: Some(user.clone()),
-                session: *exempt,
-                tick: Some(number(*from)),
-                ..none
-            },
-            Fact::Device { user, device, from } => Self {
-                kind: "device",
-                user_id: Some(user.clone()),
+            Fact::User { from, exempt, .. } => {
+                Self { session: *exempt, tick: Some(number(*from)), ..about("user") }
+            }
+            Fact::Device { device, from, .. } => Self {
                 device_id: Some(device.clone()),
                 tick: Some(number(*from)),
-                ..none
+                ..about("device")
             },
-            Fact::Session { user, session } => Self {
-                kind: "session",
-                user_id: Some(user.clone()),
-                session: Some(*session),
-                ..none
-            },
-            Fact::Server { from } => Self { kind: "server", tick: Some(number(*from)), ..none },
-            Fact::Account { user, at, standing } => Self {
-                kind: "account",
-                user_id: Some(user.clone()),
+            Fact::Session { session, .. } => Self { session: Some(*session), ..about("session") },
+            Fact::Server { from } => Self { tick: Some(number(*from)), ..about("server") },
+            Fact::Account { at, standing, .. } => Self {
                 tick: Some(number(*at)),
                 value: Some(standing_name(*standing)),
-                ..none
+                ..about("account")
             },
             Fact::Imported(token) => Self {
-                kind: "imported",
-                user_id: Some(token.user.clone()),
                 device_id: token.device.clone(),
                 session: Some(token.session),
                 tick: token.expires_at.map(number),
                 value: Some(format!("{} {}", token.kind, token.digest)),
+                ..about("imported")
             },
-            Fact::Key { id, state } => {
-                let kind = match state {
-                    KeyState::Announced => "key announced",
-                    KeyState::Retired => "key retired",
-                };
-                Self { kind, value: Some(id.to_string()), ..none }
+            Fact::Key { id, state: KeyState::Announced } => {
+                Self { value: Some(id.to_string()), ..about("key announced") }
+            }
+            Fact::Key { id, state: KeyState::Retired } => {
+                Self { value: Some(id.to_string()), ..about("key retired") }
             }
         }
     }

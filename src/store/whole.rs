@@ -67,7 +67,7 @@ impl Store {
     pub async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
         const SQL: &str = "SELECT COUNT(*), COALESCE(MAX(sequence), 0) FROM feed";
         let mut tx = self.read().await?;
-        let now = tx.clock(now).await?;
+        let now = tx.clock().await?.unwrap_or(now);
         let row = tx.row(SQL, &[]).await?.ok_or(StoreError::Damaged("feed"))?;
         let entries = u64::try_from(row.int(0)?).unwrap_or_default();
         Ok(Overview { now, entries, head: row.int(1)?, beats: tx.beats(now).await? })

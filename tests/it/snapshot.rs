@@ -32,12 +32,12 @@ async fn town() -> (Town, Client, Client) {
 /// The feed cannot be read from now on.
 async fn lose_feed(town: &Town) {
     let raw = town.raw_database().await;
-    sqlx::query("ALTER TABLE feed RENAME TO feed_away").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE feed RENAME TO feed_away").await;
 }
 
 async fn find_feed(town: &Town) {
     let raw = town.raw_database().await;
-    sqlx::query("ALTER TABLE feed_away RENAME TO feed").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE feed_away RENAME TO feed").await;
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn what_a_restored_database_has_forgotten_is_known_from_the_snapshot() {
     let (town, _, bob) = town().await;
     let raw = town.raw_database().await;
     for sql in ["DELETE FROM feed WHERE kind = 'device'", "UPDATE feed SET random = 'other'"] {
-        sqlx::query(sql).execute(&raw).await.unwrap();
+        raw.run(sql).await;
     }
 
     let again = town.again_with(kept()).await;
@@ -146,8 +146,7 @@ async fn what_a_restored_database_has_forgotten_is_known_from_the_snapshot() {
 
     bob.at(&again).whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
     until("it is written back", async || {
-        let rows = sqlx::query("SELECT 1 FROM feed WHERE kind = 'device'");
-        !rows.fetch_all(&raw).await.unwrap().is_empty()
+        raw.number("SELECT COUNT(*) FROM feed WHERE kind = 'device'").await > 0
     })
     .await;
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod home;
 mod log;
 mod mint;
 mod proof;
@@ -26,11 +27,11 @@ use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
 use amaretti::token::{Account, AccountState};
 use axum::Router;
-use tempfile::TempDir;
 use tokio::sync::watch;
 
 pub(crate) use answer::Answer;
 pub(crate) use client::Client;
+pub(crate) use home::{Home, Raw};
 pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
 pub(crate) use proof::*;
@@ -89,7 +90,7 @@ impl Default for Setting {
 
 /// A node and where it lives.
 pub(crate) struct Town {
-    folder: Arc<TempDir>,
+    home: Arc<Home>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Store,
     pub(crate) service: Arc<Service>,
@@ -140,9 +141,9 @@ impl Town {
 
     pub(crate) async fn with(setting: Setting) -> Self {
         log::listen();
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let store = open_store(&folder).await.unwrap();
-        make_key(&store, &keys_of(&folder), BEGINNING).await.unwrap();
+        let home = Arc::new(Home::new());
+        let store = open_store(&home).await.unwrap();
+        make_key(&store, &home.keys(), BEGINNING).await.unwrap();
         let passwords = Passwords::new(1, CHEAP).unwrap();
         for (user, password) in [(ALICE, ALICES_PASSWORD), (BOB, BOBS_PASSWORD)] {
             let hash = passwords.hash(password).await.unwrap();
@@ -151,7 +152,7 @@ impl Town {
             tx.commit().await.unwrap();
         }
         store.close().await;
-        Self::open(folder, Arc::new(ManualClock::at(BEGINNING)), setting).await.unwrap()
+        Self::open(home, Arc::new(ManualClock::at(BEGINNING)), setting).await.unwrap()
     }
 
     /// The same town after a restart, or a second process in the same folder.
@@ -160,13 +161,13 @@ impl Town {
     }
 
     pub(crate) async fn again_with(&self, setting: Setting) -> Self {
-        Self::open(self.folder.clone(), self.clock.clone(), setting).await.unwrap()
+        Self::open(self.home.clone(), self.clock.clone(), setting).await.unwrap()
     }
 
     /// The same town after a restart with the clock put to another instant.
     pub(crate) async fn again_at(&self, now: Timestamp) -> Self {
         let clock = Arc::new(ManualClock::at(now));
-        Self::open(self.folder.clone(), clock, Setting::default()).await.unwrap()
+        Self::open(self.home.clone(), clock, Setting::default()).await.unwrap()
     }
 
     /// A node in the same folder whose clock stands elsewhere, to see whether it starts.
@@ -175,20 +176,20 @@ impl Town {
         now: Timestamp,
         setting: Setting,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        Self::open(self.folder.clone(), Arc::new(ManualClock::at(now)), setting).await
+        Self::open(self.home.clone(), Arc::new(ManualClock::at(now)), setting).await
     }
 
     /// Starts a node in the folder once more, to see whether it does.
     pub(crate) async fn starts(&self) -> Result<Self, Box<dyn std::error::Error>> {
-        Self::open(self.folder.clone(), self.clock.clone(), Setting::default()).await
+        Self::open(self.home.clone(), self.clock.clone(), Setting::default()).await
     }
 
     async fn open(
-        folder: Arc<TempDir>,
+        home: Arc<Home>,
         clock: Arc<ManualClock>,
         setting: Setting,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let store = open_store(&folder).await.unwrap();
+        let store = open_store(&home).await.unwrap();
         let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
             Some(store.clone()),
@@ -197,19 +198,19 @@ impl Town {
             clock.clone(),
         );
         let name = node_name();
-        let audit = Audit::open(Some(AuditTo::File(audit_of(&folder))), "node", &name).unwrap();
+        let audit = Audit::open(Some(AuditTo::File(audit_of(&home))), "node", &name).unwrap();
         let service = Arc::new(service.audited(audit));
-        let care = Arc::new(KeyCare::new(keys_of(&folder), name));
+        let care = Arc::new(KeyCare::new(home.keys(), name));
         let following = Following::start(
             service.clone(),
             care.clone(),
             setting.max_staleness,
-            setting.snapshot.map(|name| folder.path().join(name)),
+            setting.snapshot.map(|name| home.path().join(name)),
         );
         let following = Mutex::new(Some(following.await?));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
-        Ok(Self { folder, clock, store, service, care, following, routers })
+        Ok(Self { home, clock, store, service, care, following, routers })
     }
 
     /// A node beside this one that holds the same keys and has neither store nor feed.
@@ -230,7 +231,7 @@ impl Town {
             self.clock.clone(),
         ));
         KeyCare::new(self.keys_folder(), node_name()).start(&service).await.unwrap();
-        Verifier { routers: Routers::of(&service, setting), _folder: self.folder.clone() }
+        Verifier { routers: Routers::of(&service, setting), _home: self.home.clone() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -244,30 +245,27 @@ impl Town {
 
     /// The file of the snapshot that a node of this town keeps in a folder of this name.
     pub(crate) fn snapshot(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name).join("feed.snapshot")
+        self.home.path().join(name).join("feed.snapshot")
     }
 
     pub(crate) fn keys_folder(&self) -> PathBuf {
-        keys_of(&self.folder)
+        self.home.keys()
     }
 
     /// What was told on the audit stream of every node in this folder, oldest first.
     pub(crate) fn audited(&self) -> Vec<serde_json::Value> {
-        let lines = std::fs::read_to_string(audit_of(&self.folder)).unwrap();
+        let lines = std::fs::read_to_string(audit_of(&self.home)).unwrap();
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Opens the store of this town under a server name of one's own.
     pub(crate) async fn open_store_as(&self, server: &str) -> Result<Store, StoreError> {
-        Store::open(&data_of(&self.folder), &ServerName::parse(server).unwrap()).await
+        Store::open(&self.home.place(), &ServerName::parse(server).unwrap()).await
     }
 
     /// The database itself, for what no program of ours does to it.
-    pub(crate) async fn raw_database(&self) -> sqlx::SqlitePool {
-        let file = data_of(&self.folder).join("amaretti.sqlite");
-        sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(file))
-            .await
-            .unwrap()
+    pub(crate) async fn raw_database(&self) -> Raw {
+        self.home.raw().await
     }
 
     /// Follows the feed from now on.
@@ -288,7 +286,7 @@ impl Town {
     /// Writes a fact as another process would: this node has not heard it yet.
     pub(crate) async fn write_unheard(&self, fact: &Fact) {
         let mut tx = self.store.begin().await.unwrap();
-        tx.append(fact, None, &[]).await.unwrap();
+        tx.append(fact, None, &[]).unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -303,27 +301,19 @@ impl Town {
 /// A node without store and feed.
 pub(crate) struct Verifier {
     routers: Routers,
-    _folder: Arc<TempDir>,
+    _home: Arc<Home>,
 }
 
 /// The standing of an account that is locked.
 pub(crate) const LOCKED: Standing =
     Standing::Open(Account { state: AccountState::Locked, admin: false });
 
-async fn open_store(folder: &TempDir) -> Result<Store, StoreError> {
-    Store::open(&data_of(folder), &ServerName::parse(SERVER).unwrap()).await
+async fn open_store(home: &Home) -> Result<Store, StoreError> {
+    Store::open(&home.place(), &ServerName::parse(SERVER).unwrap()).await
 }
 
-fn data_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("data")
-}
-
-fn keys_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("keys")
-}
-
-fn audit_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("audit")
+fn audit_of(home: &Home) -> PathBuf {
+    home.path().join("audit")
 }
 
 fn node_name() -> String {

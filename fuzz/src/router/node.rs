@@ -8,7 +8,7 @@ use amaretti::config::{Networks, Registration};
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
 use amaretti::service::{Following, HashCost, KeyCare, Passwords, Policy, Service, make_key};
-use amaretti::store::{RegistrationToken, Store};
+use amaretti::store::{Place, RegistrationToken, Store};
 use amaretti::time::{Clock, ManualClock, Timestamp};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -98,7 +98,7 @@ impl Node {
 /// A service that everybody may register at, and its store.
 async fn service(folder: &TempDir, clock: Arc<ManualClock>) -> (Arc<Service>, Store) {
     let server = ServerName::parse("example.com").unwrap();
-    let store = Store::open(&folder.path().join("data"), &server).await.unwrap();
+    let store = Store::open(&Place::Folder(folder.path().join("data")), &server).await.unwrap();
     let keys = folder.path().join("keys");
     make_key(&store, &keys, clock.now()).await.unwrap();
     let mut tx = store.begin().await.unwrap();
@@ -115,7 +115,8 @@ async fn service(folder: &TempDir, clock: Arc<ManualClock>) -> (Arc<Service>, St
     let passwords = Passwords::new(1, CHEAP).unwrap();
     let service = Arc::new(Service::new(server, Some(store.clone()), passwords, policy, clock));
     let care = Arc::new(KeyCare::new(keys, "node".to_owned()));
-    let heard = Following::start(service.clone(), care.clone(), Duration::from_secs(300), None).await;
+    let heard =
+        Following::start(service.clone(), care.clone(), Duration::from_secs(300), None).await;
     // Nobody else writes to this store, so there is nothing more to follow.
     drop(heard.unwrap());
     care.start(&service).await.unwrap();

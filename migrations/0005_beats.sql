@@ -11,6 +11,3 @@ CREATE TABLE beats (
     -- The last entry of the feed it has heard.
     sequence BIGINT NOT NULL
 );
-
--- The first use of a session is looked up once by every node.
-CREATE INDEX claims_by_session ON claims (session);
