@@ -53,8 +53,9 @@ impl Status {
             .iter()
             .map(|beat| {
                 let behind = head.saturating_sub(beat.sequence).max(0);
+                let name = beat.node.split('#').next().unwrap_or_default();
                 let ahead = format!("{} ms", beat.ahead);
-                vec![beat.node.clone(), format!("{} ms", beat.lag), behind.to_string(), ahead]
+                vec![name.to_owned(), format!("{} ms", beat.lag), behind.to_string(), ahead]
             })
             .collect();
         say(&table(&["NODE", "LAG", "ENTRIES BEHIND", "CLOCK AHEAD"], &rows))

@@ -47,6 +47,8 @@ pub struct Following {
     rereading: Option<Rereading>,
     lost: Arc<Lost>,
     keeper: Option<Keeper>,
+    /// Whether all there is has been read once.
+    caught_up: bool,
     /// When the snapshot was last told how far the feed has been heard.
     marked: Option<Instant>,
 }
@@ -65,7 +67,7 @@ impl Following {
         folder: Option<PathBuf>,
     ) -> Result<Self, Denial> {
         let store = service.store.clone().ok_or(Failure::NoStore)?;
-        let node = care.node().to_owned();
+        let node = care.process();
         let pulse = Pulse::new(service.clone(), store.clone(), node, max_staleness);
         let mut following = Self {
             service,
@@ -77,6 +79,7 @@ impl Following {
             rereading: None,
             lost: Arc::default(),
             keeper: None,
+            caught_up: false,
             marked: None,
         };
         if let Some(folder) = &folder {
@@ -172,6 +175,11 @@ impl Following {
             self.service.learn(&self.care, entry.fact);
             self.service.freshness.stand_at(entry.cursor.sequence());
             self.cursor = Some(entry.cursor);
+        }
+        if look.all && !self.caught_up {
+            let left = self.store.read().await?.predecessors_left().await?;
+            self.service.passwords.predecessors_left(left);
+            self.caught_up = true;
         }
         if look.all {
             if let Some(proven) = self.proven.take() {

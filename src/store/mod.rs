@@ -13,7 +13,9 @@ mod fields;
 mod interactive;
 mod nodes;
 mod refreshes;
+mod signings;
 mod snapshot;
+mod synapse;
 mod users;
 mod whole;
 
@@ -33,7 +35,9 @@ pub use feed::{Cursor, Entry, Look};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;
+pub use signings::Signed;
 pub use snapshot::{Mark, Moment, SnapshotFile, read_snapshot};
+pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
 pub use whole::{Kept, Overview, Page};
 
