@@ -8,6 +8,7 @@ mod feed;
 mod import;
 mod keys;
 mod outcome;
+mod provision;
 mod registration;
 mod serve;
 mod session;
@@ -64,6 +65,8 @@ enum Command {
     /// Add users, set passwords, end sessions, lock and deactivate accounts
     #[command(subcommand)]
     User(user::User),
+    /// Make devices for a list of users and write their tokens to a file
+    Provision(provision::Provision),
     /// Say who may register
     #[command(subcommand)]
     RegistrationToken(registration::Registration),
@@ -175,6 +178,7 @@ pub fn run() -> ExitCode {
         Command::Session(session) => session.run(),
         Command::Feed(feed) => feed.run(),
         Command::User(user) => user.run(),
+        Command::Provision(provision) => block_on(provision.run()),
         Command::RegistrationToken(registration) => registration.run(),
         Command::Import(import) => import.run(),
         Command::Config(settings) => settings.run(),

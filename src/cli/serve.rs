@@ -132,7 +132,7 @@ async fn verifier(config: &Config, name: String, audit: Audit) -> Result<Node, T
     Ok(Node { service, care, following: None })
 }
 
-fn policy(config: &Config) -> Policy {
+pub(super) fn policy(config: &Config) -> Policy {
     let tries = &config.tries_per_minute;
     Policy {
         access_life: config.access_token_lifetime.get(),

@@ -43,6 +43,9 @@ pub enum KeyCareError {
          another and every token there is dies"
     )]
     Lost(PathBuf),
+    /// There are subkeys at most.
+    #[error("no whole key in {0}: `amaretti keys new` makes the first one of a database")]
+    NoWholeKey(PathBuf),
     /// There has been no key yet, and nobody but an operator makes the first.
     #[error(
         "no key in {0}: `amaretti keys new` makes the first one of this database; if another node \

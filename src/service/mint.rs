@@ -67,7 +67,7 @@ impl Service {
         Ok(Pair { session: minting.session, key, access_token, refresh_token, expires_in_ms })
     }
 
-    fn sign(
+    pub(super) fn sign(
         &self,
         ring: &Keyring,
         minting: &Minting<'_>,

@@ -5,6 +5,7 @@
 
 mod account;
 mod admit;
+mod aside;
 mod audit;
 mod begin;
 mod compact;
@@ -27,6 +28,7 @@ mod mint;
 mod password;
 mod predecessor;
 mod proof;
+mod provision;
 mod pulse;
 mod reason;
 mod refresh;
@@ -59,6 +61,7 @@ pub use metrics::{KeySight, KeySights, Metrics, Part};
 pub use mint::Pair;
 pub use password::{HashCost, Passwords};
 pub use predecessor::is_predecessors;
+pub use provision::{ProvisionError, Provisioned, Wanted, device_of_label};
 pub use reason::Reason;
 pub use register::{Register, Registered};
 pub use session::Ended;
