@@ -97,7 +97,8 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
         clock,
     );
     let service = Arc::new(service.audited(audit));
-    let care = Arc::new(KeyCare::new(config.keys.clone(), name));
+    let care = KeyCare::new(config.keys.clone(), name);
+    let care = Arc::new(care.answering_for(config.max_staleness.get()));
     let staleness = config.max_staleness.duration();
     let following = Following::start(service.clone(), care.clone(), staleness).await?;
     care.start(&service).await?;
@@ -129,7 +130,7 @@ async fn verifier(config: &Config, name: String, audit: Audit) -> Result<Node, T
     Ok(Node { service, care, following: None })
 }
 
-fn policy(config: &Config) -> Policy {
+pub(super) fn policy(config: &Config) -> Policy {
     let tries = &config.tries_per_minute;
     Policy {
         access_life: config.access_token_lifetime.get(),

@@ -11,6 +11,8 @@ mod feed;
 mod interactive;
 mod nodes;
 mod refreshes;
+mod signings;
+mod synapse;
 mod users;
 
 use std::fmt;
@@ -28,6 +30,8 @@ pub use feed::{Cursor, Entry};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;
+pub use signings::Signed;
+pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
 
 use crate::ident::ServerName;
