@@ -4,6 +4,7 @@
 
 mod anatomy;
 mod config;
+mod feed;
 mod import;
 mod keys;
 mod linked;
@@ -59,6 +60,9 @@ enum Command {
     /// List sessions
     #[command(subcommand)]
     Session(session::Session),
+    /// Look after the feed of what has ended
+    #[command(subcommand)]
+    Feed(feed::Feed),
     /// Add users, set passwords, end sessions, lock and deactivate accounts
     #[command(subcommand)]
     User(user::User),
@@ -175,6 +179,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Token(token) => token.run(),
         Command::Session(session) => session.run(),
+        Command::Feed(feed) => feed.run(),
         Command::User(user) => user.run(),
         Command::Provision(provision) => block_on(provision.run()),
         Command::RegistrationToken(registration) => registration.run(),

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::{Fault, Held, Link, LinkError, localpart};
 use crate::ident::UserId;
 use crate::revocations::Standing;
-use crate::store::Mark;
+use crate::store::Untold;
 
 /// How long whoever ends something waits for the homeserver to know.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -118,8 +118,8 @@ impl Link {
     }
 
     /// How what is marked stands now.
-    async fn telling(&self, mark: &Mark) -> Result<Telling, LinkError> {
-        let Mark { user_id, device_id, renamed, .. } = mark;
+    async fn telling(&self, mark: &Untold) -> Result<Telling, LinkError> {
+        let Untold { user_id, device_id, renamed, .. } = mark;
         let mut tx = self.store.read().await?;
         let ours = self.is_ours(user_id) && tx.is_at_homeserver(user_id).await? == Some(true);
         let Ok(user) = UserId::parse(user_id) else { return Ok(Telling::Nothing) };

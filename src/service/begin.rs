@@ -85,9 +85,12 @@ impl Service {
         announced: Option<&Announced>,
     ) -> Result<(Granted, Option<Fact>), Denial> {
         let Beginning { user_id, display_name, chosen, .. } = *beginning;
-        self.may_begin(user_id, &tx.facts_about(user_id).await?)?;
+        let facts = tx.facts_about(user_id).await?;
+        self.may_begin(user_id, &facts)?;
         let now = self.now();
-        let tick = tx.tick(user_id, now).await?.ok_or(Declined::WrongPassword)?;
+        // A user who is new here, by a clock that is behind, begins behind the end of all sessions.
+        let tick =
+            tx.tick(user_id, now.max(facts.server_from())).await?.ok_or(Declined::WrongPassword)?;
         let session = SessionId::new(tick, random()?);
         let device_id = match (chosen, announced) {
             (Chosen::New, Some(announced)) => announced.device_id.clone(),
@@ -107,10 +110,7 @@ impl Service {
         };
         tx.put_device(&device).await?;
         if announced.is_none() {
-            match &device.display_name {
-                Some(_) => self.mark_name(tx, user_id, &device.device_id).await?,
-                None => self.mark(tx, user_id, Some(&device.device_id)).await?,
-            }
+            self.mark_device(tx, &device).await?;
         }
         tx.delete_renewals(user_id, Some(&device.device_id), None).await?;
         if beginning.renewable {
@@ -120,7 +120,7 @@ impl Service {
         let Chosen::Any(_) = chosen else { return Ok((granted, None)) };
         let (user, device) = (user_id.into(), device.device_id.into());
         let fact = Fact::Device { user, device, from: tick };
-        tx.append(&fact, None, &self.ring().ids())?;
+        self.append(tx, &fact, None)?;
         Ok((granted, Some(fact)))
     }
 

@@ -9,7 +9,7 @@ use super::begin::{Beginning, Chosen, new_device_id};
 use super::events::Event;
 use super::{Declined, Denial, Failure, Service};
 use crate::homeserver::{Held, Link, LinkError};
-use crate::store::Tx;
+use crate::store::{Device, Tx};
 
 /// A device that the homeserver knows and on which a session may begin.
 pub(super) struct Announced {
@@ -130,6 +130,14 @@ impl Service {
             tx.mark(user_id, device_id, false).await?;
         }
         Ok(())
+    }
+
+    /// As [`Self::mark`], for a device that has been put there.
+    pub(super) async fn mark_device(&self, tx: &mut Tx, device: &Device) -> Result<(), Denial> {
+        match &device.display_name {
+            Some(_) => self.mark_name(tx, &device.user_id, &device.device_id).await,
+            None => self.mark(tx, &device.user_id, Some(&device.device_id)).await,
+        }
     }
 
     /// As [`Self::mark`], for a display name that was changed.

@@ -8,10 +8,11 @@ use super::engine::{Arg, Row, Tx};
 use super::users::number;
 use super::{Store, StoreError};
 use crate::random::random;
+use crate::time::{Clock, SystemClock, Timestamp};
 
 /// The homeserver may not know how this stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Untold {
     /// Whose.
     pub user_id: String,
     /// Which device; `None` for the account and all its devices.
@@ -24,7 +25,7 @@ pub struct Mark {
     pub attempts: i64,
 }
 
-impl Mark {
+impl Untold {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let device_id = row.text(1)?;
         Ok(Self {
@@ -35,6 +36,12 @@ impl Mark {
             attempts: row.int(4)?,
         })
     }
+}
+
+/// The present by a clock that all share who use this store: the database's, or, where that is a file,
+/// the machine's.
+async fn now(tx: &mut Tx) -> Result<Timestamp, StoreError> {
+    Ok(tx.clock().await?.unwrap_or_else(|| SystemClock::default().now()))
 }
 
 /// The longest that a mark is put off, in milliseconds.
@@ -49,7 +56,7 @@ impl Store {
         const SQL: &str = "SELECT user_id, MIN(due_at) FROM outbox WHERE due_at <= $1 \
              GROUP BY user_id ORDER BY 2 LIMIT $2";
         let mut tx = self.read().await?;
-        let now = number(tx.clock().await?);
+        let now = number(now(&mut tx).await?);
         let rows = tx.rows(SQL, &[Arg::Int(now), Arg::Int(most)]).await?;
         rows.iter().map(|row| row.text(0)).collect()
     }
@@ -73,7 +80,7 @@ impl Store {
         let doubled = u32::try_from(attempts).ok().and_then(|n| 1000_u64.checked_shl(n.min(10)));
         let wait = doubled.unwrap_or(LONGEST).min(LONGEST);
         let mut tx = self.begin().await?;
-        let due_at = number(tx.clock().await?.plus(wait));
+        let due_at = number(now(&mut tx).await?.plus(wait));
         tx.run(SQL, &[Arg::Text(user_id), Arg::Int(due_at)]).await?;
         tx.commit().await
     }
@@ -93,7 +100,7 @@ impl Store {
              SET holder = excluded.holder, held_until = excluded.held_until \
              WHERE holds.held_until <= $4";
         let mut tx = self.begin().await?;
-        let now = tx.clock().await?;
+        let now = now(&mut tx).await?;
         let until = Arg::Int(number(now.plus(life)));
         let args = [Arg::Text(user_id), Arg::Text(holder), until, Arg::Int(number(now))];
         let taken = tx.run(SQL, &args).await? == 1;
@@ -167,11 +174,11 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
-    pub async fn marks_of(&mut self, user_id: &str) -> Result<Vec<Mark>, StoreError> {
+    pub async fn marks_of(&mut self, user_id: &str) -> Result<Vec<Untold>, StoreError> {
         const SQL: &str = "SELECT user_id, device_id, stamp, renamed, attempts FROM outbox \
              WHERE user_id = $1 ORDER BY device_id";
         let rows = self.rows(SQL, &[Arg::Text(user_id)]).await?;
-        rows.iter().map(Mark::read).collect()
+        rows.iter().map(Untold::read).collect()
     }
 
     /// Whether the homeserver's account of this name is known to be this one; `None` when there is

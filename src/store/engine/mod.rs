@@ -15,6 +15,7 @@ use std::path::Path;
 
 use super::StoreError;
 use super::feed::Line;
+use super::users::instant;
 use crate::time::Timestamp;
 
 pub use postgres::{Listener, Server};
@@ -186,17 +187,16 @@ impl Tx {
         }
     }
 
-    /// The instant by the clock of the database, which is the same for every node.
-    pub(super) async fn clock(&mut self) -> Result<Timestamp, StoreError> {
-        const SQLITE: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-        const POSTGRES: &str =
-            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        let sql = match &self.session {
-            Session::Sqlite(_) => SQLITE,
-            Session::Postgres(_) => POSTGRES,
-        };
-        let row = self.row(sql, &[]).await?.ok_or(StoreError::Damaged("clock"))?;
-        Ok(Timestamp::from_millis(u64::try_from(row.int(0)?).unwrap_or_default()))
+    /// The present instant by the clock of the database; `None` where it has none of its own.
+    pub(super) async fn clock(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        const SQL: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
+        match &mut self.session {
+            Session::Sqlite(_) => Ok(None),
+            Session::Postgres(session) => {
+                let rows = session.rows(SQL, &[]).await?;
+                rows.first().map(|row| row.int(0).map(instant)).transpose()
+            }
+        }
     }
 
     /// Runs a statement; gives the number of rows it touched.
