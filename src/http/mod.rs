@@ -6,6 +6,7 @@ mod account;
 mod answer;
 mod bearer;
 mod devices;
+mod explain;
 mod health;
 mod interactive;
 mod introspect;
@@ -118,6 +119,7 @@ fn with_refresh(mut router: Router<Arc<Face>>, drafts: bool) -> Router<Arc<Face>
 pub fn internal(face: Arc<Face>) -> Router {
     let router = Router::new()
         .route("/metrics", get(metrics::metrics))
+        .route("/_amaretti/explain", post(explain::explain))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/health/issue", get(health::issue))

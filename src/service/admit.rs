@@ -30,11 +30,17 @@ impl Service {
     ) -> Result<Bearer<'s>, Denial> {
         let verdict = self.verdict(text, scratch, occasion);
         self.metrics.judged(verdict.as_ref().err().map_or(Reason::Admitted, Reason::from));
+        if let Ok(bearer) = &verdict
+            && self.follows()
+        {
+            self.uses.saw(bearer);
+        }
         verdict
     }
 
+    /// As [`Self::admit`], without a trace: nothing is counted, and no token is used by it.
     #[inline]
-    fn verdict<'s>(
+    pub(super) fn verdict<'s>(
         &self,
         text: &str,
         scratch: &'s mut Scratch,
@@ -68,9 +74,7 @@ impl Service {
         if self.is_stale() {
             return Err(Failure::Stale.into());
         }
-        let bearer = authentic.clear(facts, occasion)?;
-        self.uses.saw(&bearer);
-        Ok(bearer)
+        Ok(authentic.clear(facts, occasion)?)
     }
 
     /// A text that is none of our tokens may have been taken over from another issuer. One that is

@@ -15,6 +15,7 @@ mod cors;
 mod deactivate;
 mod device_api;
 mod devices;
+mod explain;
 mod forged;
 mod generations;
 mod get_token;
