@@ -33,6 +33,8 @@ const PAGES: &[&str] = &[
     "docs/audit.md",
     "docs/library.md",
     "docs/narrowing.md",
+    "docs/provisioning.md",
+    "docs/systemd.md",
     "docs/watching.md",
     "keys/README.md",
     "tests/vectors/README.md",

@@ -6,9 +6,11 @@ mod anatomy;
 mod ask;
 mod config;
 mod explain;
+mod feed;
 mod import;
 mod keys;
 mod outcome;
+mod provision;
 mod registration;
 mod serve;
 mod session;
@@ -61,9 +63,14 @@ enum Command {
     /// List sessions
     #[command(subcommand)]
     Session(session::Session),
+    /// Look after the feed of what has ended
+    #[command(subcommand)]
+    Feed(feed::Feed),
     /// Add users, set passwords, end sessions, lock and deactivate accounts
     #[command(subcommand)]
     User(user::User),
+    /// Make devices for a list of users and write their tokens to a file
+    Provision(provision::Provision),
     /// Say who may register
     #[command(subcommand)]
     RegistrationToken(registration::Registration),
@@ -174,7 +181,9 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Explain(explain) => explain.run(),
         Command::Session(session) => session.run(),
+        Command::Feed(feed) => feed.run(),
         Command::User(user) => user.run(),
+        Command::Provision(provision) => block_on(provision.run()),
         Command::RegistrationToken(registration) => registration.run(),
         Command::Import(import) => import.run(),
         Command::Config(settings) => settings.run(),
