@@ -37,6 +37,8 @@ pub mod occasion;
 pub mod random;
 pub mod revocations;
 #[cfg(feature = "server")]
+pub mod secret;
+#[cfg(feature = "server")]
 pub mod service;
 #[cfg(feature = "server")]
 pub mod store;

@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 use outcome::{Done, Trouble, say};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Address, Config, Overrides};
 use crate::service::{HashCost, Passwords, Policy, Service};
 use crate::store::Store;
 use crate::time::SystemClock;
@@ -87,7 +87,7 @@ impl Place {
     fn resolve(
         &self,
         listen: Option<SocketAddr>,
-        internal: Option<SocketAddr>,
+        internal: Option<Address>,
     ) -> Result<Config, Trouble> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let overrides = Overrides::default()

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
 use super::{Done, Place, Trouble, passwords, say};
-use crate::config::{Config, LogFormat};
-use crate::http::{self, Face};
+use crate::config::{Address, Config, Foreign, LogFormat};
+use crate::http::{self, Face, ForwardAuth, Listener};
 use crate::keyfile;
 use crate::random::random;
+use crate::secret::Secret;
 use crate::service::{Following, KeyCare, Limits, Policy, Service, make_key};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
@@ -30,9 +30,9 @@ pub(super) struct Serve {
     /// Address for clients [default: 127.0.0.1:8009]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Address for health pages, not for the outside [default: 127.0.0.1:8010]
+    /// Address for proxies and operators alone [default: 127.0.0.1:8010]
     #[arg(long, value_name = "ADDR")]
-    internal: Option<SocketAddr>,
+    internal: Option<Address>,
     /// Verify only, from the keys alone: no database, and no logout is heard of
     #[arg(long)]
     no_feed: bool,
@@ -49,7 +49,7 @@ struct Node {
 
 impl Serve {
     pub(super) fn run(self) -> Done {
-        let config = self.place.resolve(self.listen, self.internal)?;
+        let config = self.place.resolve(self.listen, self.internal.clone())?;
         logs(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(self.serve(config))
@@ -58,13 +58,13 @@ impl Serve {
     async fn serve(self, config: Config) -> Done {
         // What can fail without leaving anything behind comes first.
         let signals = Signals::new()?;
-        let public = bind(config.listen, "--listen").await?;
-        let internal = bind(config.internal, "--internal").await?;
+        let public = bind(&Address::Tcp(config.listen), "--listen").await?;
+        let internal = bind(&config.internal, "--internal").await?;
         let (node, first_run) =
             if self.no_feed { (verifier(&config).await?, false) } else { issuer(&config).await? };
-        let (listen, health) = (public.local_addr()?, internal.local_addr()?);
+        let (listen, health) = (public.address()?, internal.address()?);
         if first_run {
-            say(&welcome(&config, listen)?)?;
+            say(&welcome(&config, &listen)?)?;
         }
         tracing::info!(%listen, internal = %health, server = %config.server_name, "serving");
         node.run(&config, public, internal, signals).await?;
@@ -133,12 +133,23 @@ fn policy(config: &Config) -> Policy {
     }
 }
 
+/// The proxy that may ask; its secret is read once.
+fn forward_auth(config: &Config) -> Result<Option<ForwardAuth>, Trouble> {
+    let settings = &config.forward_auth;
+    let (Some(proxy), Some(file)) = (settings.proxy, &settings.secret_file) else {
+        return Ok(None);
+    };
+    let secret = Secret::read(file)?;
+    let foreign = settings.foreign.unwrap_or(Foreign::Refuse);
+    Ok(Some(ForwardAuth { proxy, secret, foreign, linked: false }))
+}
+
 impl Node {
     async fn run(
         self,
         config: &Config,
-        public: TcpListener,
-        internal: TcpListener,
+        public: Listener,
+        internal: Listener,
         signals: Signals,
     ) -> Result<(), Trouble> {
         let (stop, stopped) = watch::channel(false);
@@ -150,6 +161,7 @@ impl Node {
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
+            forward_auth: forward_auth(config)?,
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
         let care = tokio::spawn(self.care.clone().run(self.service, stopped.clone()));
@@ -174,9 +186,8 @@ impl Node {
 /// How long requests under way may take once the node is to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Trouble> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| {
+async fn bind(address: &Address, flag: &str) -> Result<Listener, Trouble> {
+    Listener::bind(address).await.map_err(|error| {
         Trouble::new(format!("cannot listen on {address}: {error}; choose another by {flag}"))
     })
 }
@@ -226,7 +237,7 @@ fn node_name() -> Result<String, Trouble> {
 }
 
 /// What a newcomer reads on the very first run: everything needed to log in, to be pasted.
-fn welcome(config: &Config, listen: SocketAddr) -> Result<String, Trouble> {
+fn welcome(config: &Config, listen: &Address) -> Result<String, Trouble> {
     let absolute = |path: &Path| -> Result<String, Trouble> {
         Ok(std::path::absolute(path)?.display().to_string())
     };

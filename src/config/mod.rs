@@ -6,6 +6,7 @@
 //! Values travel as text with their origin until they are parsed, so that every error says which
 //! value is wrong, where it was written and what may stand there instead.
 
+mod address;
 mod catalog;
 mod error;
 mod load;
@@ -14,8 +15,11 @@ mod source;
 mod units;
 mod values;
 
+pub use address::Address;
 pub use error::{ConfigError, Origin};
-pub use settings::{Config, LogFormat, PasswordHashing, Registration, Tries};
+pub use settings::{
+    Config, Foreign, ForwardAuth, LogFormat, PasswordHashing, Proxy, Registration, Tries,
+};
 pub use source::Overrides;
 pub use units::{
     Bytes, DurationError, Life, Millis, Networks, SizeError, parse_duration, parse_size,

@@ -8,10 +8,11 @@ use core::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
+use super::address::Address;
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, duration, folder, life, log_filter, log_format, networks, number, registration,
-    server_name, size, switch, url,
+    address, duration, file, folder, foreign, life, log_filter, log_format, networks, number,
+    proxy, registration, server_name, size, socket, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -25,9 +26,10 @@ pub struct Config {
     #[config(env = "AMARETTI_LISTEN", default = "127.0.0.1:8009", deserialize_with = address)]
     pub listen: SocketAddr,
 
-    /// Address and port for proxies, the homeserver and operators; clients must not reach it.
-    #[config(env = "AMARETTI_INTERNAL", default = "127.0.0.1:8010", deserialize_with = address)]
-    pub internal: SocketAddr,
+    /// Address and port for proxies, the homeserver and operators, or `unix:` and the path of a
+    /// socket, which is made with mode 0660 and the group of its folder; clients must not reach it.
+    #[config(env = "AMARETTI_INTERNAL", default = "127.0.0.1:8010", deserialize_with = socket)]
+    pub internal: Address,
 
     /// Folder of the database and of what is kept beside it; made when it is missing.
     #[config(env = "AMARETTI_DATA", default = "data", deserialize_with = folder)]
@@ -156,6 +158,10 @@ pub struct Config {
     )]
     pub trusted_proxies: Networks,
 
+    /// How a proxy in front asks whether a request may pass.
+    #[config(nested)]
+    pub forward_auth: ForwardAuth,
+
     /// How often things may be tried.
     #[config(nested)]
     pub tries_per_minute: Tries,
@@ -183,6 +189,64 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// A proxy that asks for judgements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// nginx and its `auth_request`.
+    Nginx,
+    /// HAProxy with the program of `amaretti config lua`.
+    Haproxy,
+    /// Caddy and its `forward_auth`.
+    Caddy,
+    /// Traefik and its `ForwardAuth`.
+    Traefik,
+    /// Envoy and its `ext_authz` over HTTP.
+    Envoy,
+}
+
+impl Proxy {
+    /// The name as it is written in the settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Caddy => "caddy",
+            Self::Traefik => "traefik",
+            Self::Envoy => "envoy",
+        }
+    }
+}
+
+/// What becomes of a credential that is none of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// It passes untouched, for the upstream to judge.
+    Pass,
+    /// It is refused.
+    Refuse,
+}
+
+/// How a proxy in front asks whether a request may pass. Without `proxy` nobody may ask.
+#[derive(Clone, Debug, PartialEq, confique::Config)]
+#[config(layer_attr(serde(deny_unknown_fields)))]
+pub struct ForwardAuth {
+    /// Which proxy asks: nginx, haproxy, caddy, traefik or envoy. It decides in which headers the
+    /// request is described; the headers of the others are refused.
+    #[config(env = "AMARETTI_FORWARD_AUTH_PROXY", deserialize_with = proxy)]
+    pub proxy: Option<Proxy>,
+
+    /// File with the secret that the proxy sends, of 16 characters or more in one line.
+    #[config(env = "AMARETTI_FORWARD_AUTH_SECRET_FILE", deserialize_with = file)]
+    pub secret_file: Option<PathBuf>,
+
+    /// What becomes of a credential that is none of ours, an application service's for instance:
+    /// pass hands it to the upstream, which has to judge it; refuse answers 401. When it is not set
+    /// it passes where a homeserver is linked and nowhere else.
+    #[config(env = "AMARETTI_FORWARD_AUTH_FOREIGN", deserialize_with = foreign)]
+    pub foreign: Option<Foreign>,
 }
 
 /// How often one address may try things in a minute; 0 for no limit. On one account passwords may

@@ -35,6 +35,10 @@ pub enum Outcome {
     UnknownPath,
     /// A path that is served, for other methods.
     WrongMethod,
+    /// A header by which another proxy than ours describes a request: its name.
+    OtherProxy(&'static str),
+    /// The proxy in front does not ask as it is to: what is wrong with it.
+    BadProxy(&'static str),
     /// It took too long.
     TimedOut,
     /// The service has said why not.
@@ -121,6 +125,8 @@ impl Answer {
             Outcome::WrongMethod => {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", "Wrong method")
             }
+            Outcome::OtherProxy(name) => other_proxy(name),
+            Outcome::BadProxy(_) => bad_proxy(),
             Outcome::TimedOut => Self::unavailable("This took too long, try again", 1000),
             Outcome::Denied(Denial::Refused(refusal)) => refused(*refusal),
             Outcome::Denied(Denial::Declined(declined)) => declined_answer(*declined),
@@ -128,6 +134,15 @@ impl Answer {
             Outcome::Denied(Denial::Failed(failure)) => failed(failure),
         }
     }
+}
+
+fn other_proxy(name: &str) -> Answer {
+    let error = format!("The header {name} is not for clients to send");
+    Answer::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", error)
+}
+
+fn bad_proxy() -> Answer {
+    Answer::unavailable("The proxy in front is not set up to ask about tokens", 5000)
 }
 
 fn refused(refusal: Refusal) -> Answer {
@@ -229,7 +244,7 @@ fn failed(failure: &Failure) -> Answer {
         Failure::Store(_) | Failure::Stale => {
             Answer::unavailable("The database is away, try again", 2000)
         }
-        Failure::KeyNotHeld(_) | Failure::NoMintingKey => {
+        Failure::KeyNotHeld(_) | Failure::NoMintingKey | Failure::NoInnerKey => {
             Answer::unavailable("A key is missing here, try again", 5000)
         }
         Failure::NoStore => Answer::unavailable("This node only verifies tokens", 5000),
@@ -249,9 +264,10 @@ fn failed(failure: &Failure) -> Answer {
 pub(super) struct Reason(pub(super) String);
 
 impl Outcome {
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         match self {
             Self::Denied(denial) => denial.to_string(),
+            Self::BadProxy(what) => format!("the proxy in front: {what}"),
             _ => Answer::to_client(self).error,
         }
     }

@@ -6,6 +6,8 @@ mod account;
 mod answer;
 mod bearer;
 mod devices;
+mod family;
+mod forward_auth;
 mod health;
 mod interactive;
 mod layers;
@@ -23,8 +25,9 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 pub use answer::{Answer, Outcome};
+pub use forward_auth::ForwardAuth;
 pub(crate) use health::NO_FEED;
-pub use listen::serve;
+pub use listen::{Listener, serve};
 
 use crate::config::Networks;
 use crate::service::Service;
@@ -45,6 +48,8 @@ pub struct Face {
     pub body_limit: usize,
     /// The longest a request may take.
     pub patience: Duration,
+    /// The proxy that may ask whether requests may pass, if one may.
+    pub forward_auth: Option<ForwardAuth>,
 }
 
 /// What clients ask.
@@ -110,7 +115,8 @@ pub fn internal(face: Arc<Face>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/health/issue", get(health::issue));
-    framed(router, &face, false)
+    let router = framed(router, &face, false);
+    if face.forward_auth.is_some() { router.merge(forward_auth::routes(face)) } else { router }
 }
 
 fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, cors: bool) -> Router {

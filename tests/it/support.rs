@@ -8,6 +8,7 @@ mod client;
 mod log;
 mod mint;
 mod proof;
+mod proxy;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,13 +18,14 @@ use std::time::{Duration, Instant};
 use amaretti::config::Networks;
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
+use amaretti::keyfile::{self, Held};
 use amaretti::revocations::{Fact, Standing};
 use amaretti::service::{
     Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
 };
 use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
-use amaretti::token::{Account, AccountState};
+use amaretti::token::{Account, AccountState, Kind};
 use axum::Router;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -33,6 +35,7 @@ pub(crate) use client::Client;
 pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
 pub(crate) use proof::*;
+pub(crate) use proxy::{Asking, SECRET};
 
 pub(crate) const SERVER: &str = "example.com";
 pub(crate) const ALICE: &str = "@alice:example.com";
@@ -64,6 +67,7 @@ pub(crate) struct Setting {
     pub(crate) body_limit: usize,
     pub(crate) patience: Duration,
     pub(crate) max_staleness: Duration,
+    pub(crate) asking: Option<Asking>,
 }
 
 impl Default for Setting {
@@ -76,6 +80,7 @@ impl Default for Setting {
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
+            asking: None,
         }
     }
 }
@@ -109,6 +114,7 @@ impl Routers {
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit,
             patience,
+            forward_auth: setting.asking.map(Asking::settings),
         });
         Self { public: http::public(face.clone()), internal: http::internal(face) }
     }
@@ -186,6 +192,29 @@ impl Town {
         Ok(Self { folder, clock, store, service, care, following, routers })
     }
 
+    /// A node beside this one, without store and feed, that holds subkeys of one kind or more.
+    pub(crate) async fn verifier_of(&self, kinds: &[Kind], asking: Asking) -> Verifier {
+        let exported = tempfile::tempdir().unwrap();
+        for file in keyfile::read_folder(&self.keys_folder()).unwrap() {
+            let Held::Key(key) = &file.held else { panic!("a whole key") };
+            for kind in kinds {
+                let subkey = key.subkey(*kind);
+                keyfile::write_subkey(exported.path(), &subkey, file.store, file.created).unwrap();
+            }
+        }
+        let service = Arc::new(Service::new(
+            ServerName::parse(SERVER).unwrap(),
+            None,
+            Passwords::new(1, CHEAP).unwrap(),
+            Policy { no_feed_life: None, ..Policy::default() },
+            self.clock.clone(),
+        ));
+        let folder = Arc::new(exported);
+        KeyCare::new(folder.path().to_owned(), node_name()).start(&service).await.unwrap();
+        let setting = Setting { asking: Some(asking), ..Setting::default() };
+        Verifier { routers: Routers::of(&service, setting), _folder: folder }
+    }
+
     /// A node beside this one that holds the same keys and has neither store nor feed.
     pub(crate) async fn verifier(&self, longest_life: Option<u64>) -> Verifier {
         let service = Arc::new(Service::new(
@@ -204,6 +233,11 @@ impl Town {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The internal face, to be served.
+    pub(crate) fn internal(&self) -> Router {
+        self.routers.internal.clone()
     }
 
     /// Moves the clock on.
