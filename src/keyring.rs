@@ -124,6 +124,12 @@ impl Keyring {
         Kind::ALL.into_iter().all(|kind| self.search(id, kind).is_some())
     }
 
+    /// Whether this key was retired when the ring was built.
+    #[must_use]
+    pub fn is_retired(&self, id: KeyId) -> bool {
+        self.retired.contains(&id)
+    }
+
     fn check(&self, id: KeyId, kind: Option<Kind>) -> Result<(), KeyringError> {
         if self.retired.contains(&id) {
             return Err(KeyringError::Retired(id));

@@ -220,6 +220,30 @@ fn minting_allocates_the_text_and_nothing_else() {
     }
 }
 
+#[cfg(feature = "server")]
+#[test]
+fn a_node_judges_and_counts_without_an_allocation() {
+    use amaretti::service::{HashCost, Passwords, Policy, Service};
+    let cost = HashCost { memory_kib: 64, iterations: 1, parallelism: 1 };
+    let clock = std::sync::Arc::new(amaretti::time::ManualClock::at(NOW));
+    let server = amaretti::ident::ServerName::parse("example.com").unwrap();
+    let policy = Policy { no_feed_life: None, ..Policy::default() };
+    let service = Service::new(server, None, Passwords::new(1, cost).unwrap(), policy, clock);
+    let text = Node::new().mint(&[]);
+    let admit = || {
+        let mut scratch = Scratch::new();
+        service.admit(&text, &mut scratch, &occasion()).is_ok()
+    };
+    admit();
+
+    let (admitted, allocations) = counted(admit);
+
+    assert!(!admitted, "it holds no key");
+    assert_eq!(allocations, 0);
+    let counts = service.metrics().verdicts().map(|(_, count)| count);
+    assert_eq!(counts.sum::<u64>(), 2);
+}
+
 #[test]
 fn the_counter_counts() {
     let (text, allocations) = counted(|| String::from("one"));

@@ -30,7 +30,9 @@ const PAGES: &[&str] = &[
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/caveats.md",
+    "docs/library.md",
     "docs/narrowing.md",
+    "docs/watching.md",
     "keys/README.md",
     "tests/vectors/README.md",
 ];
@@ -103,6 +105,14 @@ fn the_table_of_caveats_is_that_of_the_vocabulary() {
     assert!(line.contains(&actions), "docs/caveats.md should list the actions:\n\n{actions}");
 }
 
+#[cfg(feature = "server")]
+#[test]
+fn the_table_of_metrics_is_that_of_the_program() {
+    let table = claims::metrics(amaretti::http::METRICS);
+    let page = page("docs/watching.md");
+    assert!(page.contains(&table), "docs/watching.md should have this table:\n\n{table}");
+}
+
 #[test]
 fn the_readme_knows_how_long_the_reference_token_is() {
     let (now, key) = (Timestamp::from_millis(1_790_000_000_000), [0x5e; 31]);
@@ -124,6 +134,35 @@ fn the_readme_knows_how_long_the_reference_token_is() {
 
     let said = claims::lengths(&page("README.md"));
     assert!(said.iter().all(|said| *said == length), "it has {length}, not {said:?} characters");
+}
+
+#[test]
+fn the_page_for_programs_lists_every_package_that_comes_along() {
+    let page = page("docs/library.md");
+    let listed: Vec<_> =
+        page.split("\n\n").filter(|text| text.starts_with("`arc-swap`, ")).collect();
+    let [core] = listed[..] else { panic!("docs/library.md lists no packages") };
+    let (core, tower) = (claims::quoted(core), tree(&["--features", "tower"]));
+    assert_eq!(core, tree(&[]));
+    let besides = page.split("besides:\n\n").nth(1).and_then(|text| text.split("\n\n").next());
+    let besides = claims::quoted(besides.unwrap_or_default());
+    let expected: Vec<_> = tower.into_iter().filter(|name| !core.contains(name)).collect();
+    assert_eq!(besides, expected);
+}
+
+/// The packages that the crate needs without its default features.
+fn tree(features: &[&str]) -> Vec<String> {
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["tree", "--offline", "--locked", "--no-default-features"]);
+    cargo.args(["--edges", "normal", "--prefix", "none", "--format", "{p}"]).args(features);
+    let output = cargo.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let names = lines.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned);
+    let mut names: Vec<_> = names.filter(|name| !name.is_empty() && name != "amaretti").collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn page(name: &str) -> String {

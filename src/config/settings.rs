@@ -196,7 +196,7 @@ pub enum LogFormat {
 pub enum Proxy {
     /// nginx and its `auth_request`.
     Nginx,
-    /// HAProxy with the program of `amaretti config lua`.
+    /// HAProxy with the Lua program that comes with its configuration.
     Haproxy,
     /// Caddy and its `forward_auth`.
     Caddy,

@@ -7,36 +7,33 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::layers::Admitted;
 use crate::token::Bearer;
 
 /// Who the bearer is.
 pub(super) async fn whoami(
     State(face): State<Arc<Face>>,
     request: Parts,
-) -> Result<Response, Outcome> {
-    face.bearer(&request, |bearer| with_session(bearer, &who(bearer)))
+) -> Result<Json<Value>, Outcome> {
+    face.bearer(&request, |bearer| Json(who(bearer)))
 }
 
 /// Enough of `/sync` for a client to see that its token lives.
 pub(super) async fn sync(
     State(face): State<Arc<Face>>,
     request: Parts,
-) -> Result<Response, Outcome> {
-    let nothing = json!({ "next_batch": "s0" });
-    face.bearer(&request, |bearer| with_session(bearer, &nothing))
+) -> Result<Json<Value>, Outcome> {
+    face.bearer(&request, |_| Json(json!({ "next_batch": "s0" })))
 }
 
 /// What the server can do for this user.
 pub(super) async fn capabilities(
     State(face): State<Arc<Face>>,
     request: Parts,
-) -> Result<Response, Outcome> {
+) -> Result<Json<Value>, Outcome> {
     let capabilities = json!({ "capabilities": {
         "m.change_password": { "enabled": true },
         "m.get_login_token": { "enabled": true },
@@ -44,7 +41,7 @@ pub(super) async fn capabilities(
         // There are no rooms here; clients insist on a default all the same.
         "m.room_versions": { "default": "11", "available": { "11": "stable" } },
     } });
-    face.bearer(&request, |bearer| with_session(bearer, &capabilities))
+    face.bearer(&request, |_| Json(capabilities))
 }
 
 /// Where clients find this server, where its public address is known.
@@ -69,10 +66,4 @@ fn who(bearer: &Bearer<'_>) -> Value {
     }
     who.insert("is_guest".to_owned(), bearer.is_guest().into());
     Value::Object(who)
-}
-
-fn with_session(bearer: &Bearer<'_>, answer: &Value) -> Response {
-    let mut response = Json(answer).into_response();
-    response.extensions_mut().insert(Admitted(bearer.session().to_string()));
-    response
 }

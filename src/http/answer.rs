@@ -9,8 +9,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::service::{Challenge, Declined, Denial, Failure, RefreshFault};
-use crate::token::{CaveatAt, EndedBy, Refusal};
+use crate::answer as judged;
+use crate::service::{Challenge, Declined, Denial, Failure, Reason, RefreshFault};
+use crate::token::Refusal;
 
 /// What came of a request that was not done.
 #[derive(Debug)]
@@ -68,6 +69,16 @@ pub struct Answer {
     pub challenge: Option<Value>,
 }
 
+/// What is answered to a token, as programs that judge in process answer it too.
+impl From<judged::Answer> for Answer {
+    fn from(answer: judged::Answer) -> Self {
+        let judged::Answer { status, errcode, error, soft_logout, retry_after_ms } = answer;
+        // Every status of that map is one.
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { soft_logout, retry_after_ms, ..Self::new(status, errcode, error) }
+    }
+}
+
 impl Answer {
     fn new(status: StatusCode, errcode: &'static str, error: impl Into<String>) -> Self {
         Self {
@@ -95,14 +106,8 @@ impl Answer {
     pub fn to_client(outcome: &Outcome) -> Self {
         let bad = StatusCode::BAD_REQUEST;
         match outcome {
-            Outcome::MissingToken => {
-                Self::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Missing access token")
-            }
-            Outcome::TwoTokens => Self::new(
-                StatusCode::UNAUTHORIZED,
-                "M_MISSING_TOKEN",
-                "The header and the query carry different access tokens: send one",
-            ),
+            Outcome::MissingToken => judged::Answer::MISSING_TOKEN.into(),
+            Outcome::TwoTokens => judged::Answer::TWO_TOKENS.into(),
             Outcome::NotJson => Self::new(bad, "M_NOT_JSON", "The body is not JSON"),
             Outcome::BadJson(what) => Self::new(bad, "M_BAD_JSON", *what),
             Outcome::UnknownLoginType => Self::new(
@@ -118,7 +123,7 @@ impl Answer {
             Outcome::TooLarge => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE", "The body is too large")
             }
-            Outcome::BadPath => Self::new(bad, "M_UNRECOGNIZED", "This path is not well formed"),
+            Outcome::BadPath => judged::Answer::BAD_PATH.into(),
             Outcome::UnknownPath => {
                 Self::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "Unrecognized request")
             }
@@ -128,7 +133,7 @@ impl Answer {
             Outcome::OtherProxy(name) => other_proxy(name),
             Outcome::BadProxy(_) => bad_proxy(),
             Outcome::TimedOut => Self::unavailable("This took too long, try again", 1000),
-            Outcome::Denied(Denial::Refused(refusal)) => refused(*refusal),
+            Outcome::Denied(Denial::Refused(refusal)) => judged::Answer::from(*refusal).into(),
             Outcome::Denied(Denial::Declined(declined)) => declined_answer(*declined),
             Outcome::Denied(Denial::Challenged(challenge)) => challenged(challenge),
             Outcome::Denied(Denial::Failed(failure)) => failed(failure),
@@ -145,48 +150,6 @@ fn bad_proxy() -> Answer {
     Answer::unavailable("The proxy in front is not set up to ask about tokens", 5000)
 }
 
-fn refused(refusal: Refusal) -> Answer {
-    match refusal {
-        Refusal::Foreign => Answer::unknown_token(false, "Unknown access token"),
-        Refusal::Predecessor
-        | Refusal::TooLong
-        | Refusal::Malformed(_)
-        | Refusal::UnknownFormat
-        | Refusal::WrongPrefix
-        | Refusal::ReservedBits
-        | Refusal::UnknownKey(_)
-        | Refusal::Forged => Answer::unknown_token(true, "Unknown access token"),
-        Refusal::Truncated => {
-            Answer::unknown_token(true, "Unknown access token: its end is missing, copy all of it")
-        }
-        Refusal::WrongKind(_) => Answer::unknown_token(true, "This token is not an access token"),
-        Refusal::KeyNotHeld(_) => Answer::unavailable("This cannot be decided here now", 5000),
-        Refusal::Ended(EndedBy::Deactivated) => {
-            Answer::unknown_token(false, "This account has been deactivated")
-        }
-        Refusal::Ended(EndedBy::Session | EndedBy::Device | EndedBy::User | EndedBy::Server) => {
-            Answer::unknown_token(false, "This session has been logged out")
-        }
-        Refusal::Locked => {
-            let status = StatusCode::UNAUTHORIZED;
-            let answer = Answer::new(status, "M_USER_LOCKED", "This account has been locked");
-            Answer { soft_logout: Some(true), ..answer }
-        }
-        Refusal::Expired => Answer::unknown_token(true, "The access token has expired"),
-        Refusal::UnknownCaveat(at) => narrowed(at, "is not known here"),
-        Refusal::Sealed(at) => narrowed(at, "may not be appended to a refresh token"),
-        Refusal::Unmet(at) => narrowed(at, "does not allow this"),
-    }
-}
-
-fn narrowed(at: CaveatAt, why: &str) -> Answer {
-    let error = match at.key {
-        Some(key) => format!("The token's caveat `{key}` {why}"),
-        None => format!("The token's caveat number {} {why}", at.index),
-    };
-    Answer::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", error)
-}
-
 fn declined_answer(declined: Declined) -> Answer {
     let as_told = |status, errcode| Answer::new(status, errcode, declined.to_string());
     let bad = |errcode| as_told(StatusCode::BAD_REQUEST, errcode);
@@ -195,7 +158,7 @@ fn declined_answer(declined: Declined) -> Answer {
         Declined::WrongPassword => forbidden("Invalid username or password"),
         Declined::WrongLoginToken(_) => forbidden("Invalid login token"),
         Declined::WrongRefreshToken(RefreshFault::Refused(Refusal::Ended(ended))) => {
-            refused(Refusal::Ended(ended))
+            judged::Answer::from(Refusal::Ended(ended)).into()
         }
         Declined::WrongRefreshToken(
             RefreshFault::Refused(_)
@@ -261,14 +224,22 @@ fn failed(failure: &Failure) -> Answer {
 
 /// Why a request was not done, in an operator's words: for the log line of the request.
 #[derive(Clone)]
-pub(super) struct Reason(pub(super) String);
+pub(super) struct Why {
+    pub(super) words: String,
+    /// What metrics call it, when the service has said why not.
+    pub(super) reason: Option<Reason>,
+}
 
 impl Outcome {
-    pub(super) fn reason(&self) -> String {
+    pub(super) fn why(&self) -> Why {
         match self {
-            Self::Denied(denial) => denial.to_string(),
-            Self::BadProxy(what) => format!("the proxy in front: {what}"),
-            _ => Answer::to_client(self).error,
+            Self::Denied(denial) => {
+                Why { words: denial.to_string(), reason: Some(Reason::from(denial)) }
+            }
+            Self::BadProxy(what) => {
+                Why { words: format!("the proxy in front: {what}"), reason: None }
+            }
+            _ => Why { words: Answer::to_client(self).error, reason: None },
         }
     }
 }
@@ -292,9 +263,9 @@ impl Outcome {
 
 impl IntoResponse for Outcome {
     fn into_response(self) -> Response {
-        let reason = Reason(self.reason());
+        let why = self.why();
         let mut response = Answer::to_client(&self).into_response();
-        response.extensions_mut().insert(reason);
+        response.extensions_mut().insert(why);
         response
     }
 }

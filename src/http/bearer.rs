@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Face;
 use super::answer::Outcome;
+use super::layers::admitted;
 use crate::occasion::{self, PathScratch};
 use crate::service::{Caller, Declined, Denial};
 use crate::token::{Bearer, Occasion, Purpose, Scratch};
@@ -54,7 +55,9 @@ impl Face {
             ..Occasion::new(Purpose::Request, self.service.now())
         };
         let mut scratch = Scratch::new();
-        Ok(act(&self.service.admit(&token, &mut scratch, &occasion)?))
+        let bearer = self.service.admit(&token, &mut scratch, &occasion)?;
+        admitted(request, bearer.session());
+        Ok(act(&bearer))
     }
 
     /// Who asks, on endpoints where guests may not go.

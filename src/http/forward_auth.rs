@@ -6,10 +6,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
@@ -57,10 +59,19 @@ pub(super) fn routes(face: Arc<Face>) -> Router {
 
 /// Whether a request may pass, and whose it is.
 async fn forward_auth(State(face): State<Arc<Face>>, request: Request) -> Response {
+    let began = Instant::now();
     let (request, _) = request.into_parts();
-    let judged = face.asked(&request).and_then(|asked| {
+    let response = told(&face, &request);
+    let (status, took) = (response.status(), began.elapsed());
+    // However the proxy asks, it is one question.
+    face.latencies.count(&Method::GET, Some(FORWARD_AUTH), status, took);
+    response
+}
+
+fn told(face: &Face, request: &Parts) -> Response {
+    let judged = face.asked(request).and_then(|asked| {
         let headers = face.judge(&asked, &request.headers);
-        headers.map_err(|outcome| outcome.noted(&asked))
+        headers.map_err(|outcome| face.noted(outcome, &asked))
     });
     match judged {
         Ok(headers) => (StatusCode::OK, headers).into_response(),
@@ -90,16 +101,18 @@ fn refusal(outcome: Outcome) -> Response {
     response
 }
 
-impl Outcome {
-    /// One line in the log for a request that may not pass; of those that may the proxy has one.
-    fn noted(self, asked: &Asked<'_>) -> Self {
-        let (method, path, reason) = (asked.method, shown(asked.path), self.reason());
-        tracing::info!(method, path, reason, "forward-auth");
-        self
-    }
-}
-
 impl Face {
+    /// One line in the log and one more in the numbers for a request that may not pass; of those
+    /// that may the proxy has a line.
+    fn noted(&self, outcome: Outcome, asked: &Asked<'_>) -> Outcome {
+        let (why, method, path) = (outcome.why(), asked.method, shown(asked.path));
+        if let Some(reason) = why.reason {
+            self.service.metrics().denied(reason);
+        }
+        tracing::info!(method, path, reason = why.words, "forward-auth");
+        outcome
+    }
+
     fn told_by_status_alone(&self) -> bool {
         self.forward_auth.as_ref().is_some_and(|asked| asked.proxy == Proxy::Nginx)
     }

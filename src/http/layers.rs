@@ -2,20 +2,30 @@
 //!
 //! A query never reaches the log, so no `access_token` does. This file refuses to know endpoints.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Face;
-use super::answer::{Outcome, Reason};
+use super::answer::{Outcome, Why};
+use crate::token::SessionId;
 
-/// The session a request was admitted for: what the log may name it by.
-#[derive(Clone)]
-pub(super) struct Admitted(pub(super) String);
+/// Where a request keeps the session it was admitted for, which is what the log names it by.
+#[derive(Clone, Default)]
+struct Seat(Arc<OnceLock<SessionId>>);
+
+/// Notes for which session a request was admitted.
+pub(super) fn admitted(request: &Parts, session: SessionId) {
+    if let Some(Seat(seat)) = request.extensions.get() {
+        // The first one counts; there is hardly ever another.
+        let _first = seat.set(session);
+    }
+}
 
 /// Specification, section "Web Browser Clients".
 pub(super) const CORS: [(HeaderName, HeaderValue); 3] = [
@@ -41,15 +51,29 @@ pub(super) async fn cors(request: Request, next: Next) -> Response {
     response
 }
 
-/// One line a request: who, what, how it went, why not.
-pub(super) async fn logged(request: Request, next: Next) -> Response {
+/// One line a request: who, what, how it went, why not; and the numbers of the same.
+pub(super) async fn logged(
+    State(face): State<Arc<Face>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let (method, path) = (request.method().clone(), shown(request.uri().path()).to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let seat = Seat::default();
+    request.extensions_mut().insert(seat.clone());
     let began = Instant::now();
     let response = next.run(request).await;
+    let took = began.elapsed();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    face.latencies.count(&method, route, response.status(), took);
+    let why = response.extensions().get::<Why>();
+    if let Some(reason) = why.and_then(|why| why.reason) {
+        face.service.metrics().denied(reason);
+    }
     let status = response.status().as_u16();
-    let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let session = response.extensions().get::<Admitted>().map(|session| session.0.as_str());
-    let reason = response.extensions().get::<Reason>().map(|reason| reason.0.as_str());
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let session = seat.0.get().map(SessionId::to_string);
+    let reason = why.map(|why| why.words.as_str());
     if response.status().is_server_error() {
         tracing::error!(%method, path, status, us, session, reason, "request");
     } else {

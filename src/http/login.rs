@@ -4,17 +4,16 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
 use super::bearer::{maybe_switch, text};
-use super::layers::Admitted;
+use super::layers::admitted;
 use crate::service::{Credentials, Granted, Login, LoginToken, Pair, Try};
 use crate::token::{Occasion, Purpose};
 
@@ -30,7 +29,7 @@ pub(super) async fn login(
     State(face): State<Arc<Face>>,
     parts: Parts,
     body: Body,
-) -> Result<Response, Outcome> {
+) -> Result<Json<Value>, Outcome> {
     let body = face.object(body).await?;
     let credentials = credentials(&face, &parts, &body)?;
     let what = match credentials {
@@ -49,10 +48,8 @@ pub(super) async fn login(
         renewable: maybe_switch(&body, "refresh_token")?.unwrap_or(false),
     };
     let granted = face.service.login(&login).await?;
-    let session = Extension(Admitted(granted.session.to_string()));
-    let mut response = Json(rendered(&face, &granted)).into_response();
-    response.extensions_mut().insert(session.0);
-    Ok(response)
+    admitted(&parts, granted.session);
+    Ok(Json(rendered(&face, &granted)))
 }
 
 pub(super) fn rendered(face: &Face, granted: &Granted) -> Value {

@@ -10,9 +10,11 @@ mod family;
 mod forward_auth;
 mod health;
 mod interactive;
+mod latencies;
 mod layers;
 mod listen;
 mod login;
+mod metrics;
 mod pages;
 mod refresh;
 mod register;
@@ -27,7 +29,9 @@ use axum::{Router, middleware};
 pub use answer::{Answer, Outcome};
 pub use forward_auth::ForwardAuth;
 pub(crate) use health::NO_FEED;
+pub use latencies::Latencies;
 pub use listen::{Listener, serve};
+pub use metrics::{METRICS, Metric, Sort};
 
 use crate::config::Networks;
 use crate::service::Service;
@@ -50,6 +54,8 @@ pub struct Face {
     pub patience: Duration,
     /// The proxy that may ask whether requests may pass, if one may.
     pub forward_auth: Option<ForwardAuth>,
+    /// How long requests took.
+    pub latencies: Latencies,
 }
 
 /// What clients ask.
@@ -112,6 +118,7 @@ fn with_refresh(mut router: Router<Arc<Face>>, drafts: bool) -> Router<Arc<Face>
 /// What operators and proxies ask; not for the outside.
 pub fn internal(face: Arc<Face>) -> Router {
     let router = Router::new()
+        .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/health/issue", get(health::issue));
@@ -125,5 +132,7 @@ fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, cors: bool) -> Router {
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(middleware::from_fn_with_state(face.clone(), layers::bounded));
     let router = if cors { router.layer(middleware::from_fn(layers::cors)) } else { router };
-    router.layer(middleware::from_fn(layers::logged)).with_state(face.clone())
+    router
+        .layer(middleware::from_fn_with_state(face.clone(), layers::logged))
+        .with_state(face.clone())
 }

@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::Face;
 use super::answer::{Answer, Outcome};
 use super::bearer::text;
+use super::layers::admitted;
 use super::login::pair;
 use crate::service::{Declined, Denial, Pair, Try};
 use crate::token::{Occasion, Purpose};
@@ -64,6 +65,10 @@ async fn exchange(face: &Face, parts: &Parts, body: Body) -> Result<Pair, Outcom
             face.service.may_try(Try::Refresh, address)?;
             Err(denial.into())
         }
-        done => Ok(done?),
+        Err(failed) => Err(failed.into()),
+        Ok(pair) => {
+            admitted(parts, pair.session);
+            Ok(pair)
+        }
     }
 }

@@ -6,13 +6,12 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
 use super::bearer::{maybe_switch, object_in, query, text};
-use super::layers::Admitted;
+use super::layers::admitted;
 use super::login::rendered;
 use crate::service::{Granted, Register, Try};
 
@@ -21,12 +20,12 @@ pub(super) async fn register(
     State(face): State<Arc<Face>>,
     parts: Parts,
     body: Body,
-) -> Result<Response, Outcome> {
+) -> Result<Json<Value>, Outcome> {
     let body = face.object(body).await?;
     face.service.may_try(Try::Registration, face.address(&parts))?;
     match query(&parts, "kind").as_deref() {
         None | Some("user") => {}
-        Some("guest") => return Ok(session(&face, &face.service.register_guest()?)),
+        Some("guest") => return Ok(session(&face, &parts, &face.service.register_guest()?)),
         Some(_) => return Err(Outcome::BadJson("`kind` must be user or guest")),
     }
     if text(&body, "type", "`type` must be a string")? == Some("m.login.application_service") {
@@ -47,18 +46,17 @@ pub(super) async fn register(
     };
     let registered = face.service.register(&register).await?;
     Ok(match &registered.granted {
-        Some(granted) => session(&face, granted),
+        Some(granted) => session(&face, &parts, granted),
         None => {
             let server = face.service.server().as_str();
-            Json(json!({ "user_id": registered.user_id, "home_server": server })).into_response()
+            Json(json!({ "user_id": registered.user_id, "home_server": server }))
         }
     })
 }
 
-fn session(face: &Face, granted: &Granted) -> Response {
-    let mut response = Json(rendered(face, granted)).into_response();
-    response.extensions_mut().insert(Admitted(granted.session.to_string()));
-    response
+fn session(face: &Face, parts: &Parts, granted: &Granted) -> Json<Value> {
+    admitted(parts, granted.session);
+    Json(rendered(face, granted))
 }
 
 /// Whether a username is free.

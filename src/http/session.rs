@@ -7,36 +7,25 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::layers::Admitted;
-use crate::service::Caller;
 
 /// Ends the session of the token and takes its device away.
 pub(super) async fn logout(
     State(face): State<Arc<Face>>,
     request: Parts,
-) -> Result<Response, Outcome> {
-    let caller = face.member(&request)?;
-    face.service.logout(&caller).await?;
-    Ok(ended(&caller))
+) -> Result<Json<Value>, Outcome> {
+    face.service.logout(&face.member(&request)?).await?;
+    Ok(Json(json!({})))
 }
 
 /// Ends every session of the token's user.
 pub(super) async fn logout_all(
     State(face): State<Arc<Face>>,
     request: Parts,
-) -> Result<Response, Outcome> {
-    let caller = face.member(&request)?;
-    face.service.logout_all(&caller).await?;
-    Ok(ended(&caller))
-}
-
-fn ended(caller: &Caller) -> Response {
-    let mut response = Json(json!({})).into_response();
-    response.extensions_mut().insert(Admitted(caller.session.to_string()));
-    response
+) -> Result<Json<Value>, Outcome> {
+    face.service.logout_all(&face.member(&request)?).await?;
+    Ok(Json(json!({})))
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::StoreId;
+use crate::keyring::KeyringError;
 use crate::token::{KeyId, WeakKey};
 
 /// Why the folder of keys cannot be read or written.
@@ -83,6 +84,20 @@ pub enum KeyFileError {
     Exists {
         /// The file.
         path: PathBuf,
+    },
+    /// There is no key file in the folder.
+    #[error("{path}: no key file: export a subkey into it with `amaretti keys export`")]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The key cannot be in one ring with those before it.
+    #[error("{path}: {fault}")]
+    Ring {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        fault: KeyringError,
     },
     /// No key can be made.
     #[error("the operating system gives no randomness: try again, and if it lasts, reboot")]

@@ -17,6 +17,7 @@
 
 mod fault;
 mod read;
+#[cfg(feature = "server")]
 mod write;
 
 use core::fmt;
@@ -24,14 +25,13 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
 pub use fault::{Fault, KeyFileError};
-pub use read::read_folder;
-pub use write::{write, write_subkey};
+pub use read::{read_folder, ring};
+#[cfg(feature = "server")]
+pub use write::{new_key, write, write_subkey};
 
 use crate::time::Timestamp;
-use crate::token::{KEY_BYTES, Key, KeyId, Kind, Subkey};
+use crate::token::{Key, KeyId, Kind, Subkey};
 
 /// The greatest size of a key file, in bytes; a larger one is refused unread.
 pub const MAX_BYTES: u64 = 4096;
@@ -105,23 +105,6 @@ pub struct KeyFile {
     pub created: Timestamp,
     /// Where it lies.
     pub path: PathBuf,
-}
-
-/// Draws a key from the operating system's randomness whose id is none of `existing`.
-///
-/// # Errors
-/// [`KeyFileError::Randomness`] when the operating system gives none.
-pub fn new_key(existing: &[KeyId]) -> Result<Key, KeyFileError> {
-    // One draw in 2^32 meets an existing key; a source that fails 16 times over is broken.
-    for _ in 0..16 {
-        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(|_| KeyFileError::Randomness)?;
-        match Key::from_bytes(&bytes) {
-            Ok(key) if !existing.contains(&key.id()) => return Ok(key),
-            Ok(_) | Err(_) => {}
-        }
-    }
-    Err(KeyFileError::Randomness)
 }
 
 /// Holds every file to the store of this installation.

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{FORMAT, Fault, Held, KeyFile, KeyFileError, MAX_BYTES, StoreId, file_name, is_hex};
+use crate::keyring::Keyring;
 use crate::time::Timestamp;
 use crate::token::{KEY_BYTES, Key, KeyId, Kind, Subkey};
 
@@ -39,6 +40,26 @@ pub fn read_folder(folder: &Path) -> Result<Vec<KeyFile>, KeyFileError> {
         }
     }
     Ok(files)
+}
+
+/// Every key of the folder in a ring that verifies: what a program beside the server starts with.
+///
+/// # Errors
+/// As [`read_folder`]; and [`KeyFileError::Empty`] for a folder without a key, because whoever
+/// judged by it would turn everybody away.
+pub fn ring(folder: &Path) -> Result<Keyring, KeyFileError> {
+    let mut ring = Keyring::default();
+    for file in read_folder(folder)? {
+        let held = match file.held {
+            Held::Key(key) => ring.hold(&key),
+            Held::Subkey(subkey) => ring.hold_subkey(subkey),
+        };
+        held.map_err(|fault| KeyFileError::Ring { path: file.path, fault })?;
+    }
+    if ring.ids().is_empty() {
+        return Err(KeyFileError::Empty { path: folder.to_owned() });
+    }
+    Ok(ring)
 }
 
 /// The paths of the key files in the folder, sorted; none when it is missing.

@@ -1,6 +1,6 @@
 //! Writes key files: whole or not at all, readable by their owner alone, never over another file.
 //!
-//! It refuses to make keys and to decide where they lie. What it writes, the reader accepts.
+//! It refuses to decide which key mints and where files lie. What it writes, the reader accepts.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -16,6 +16,23 @@ use zeroize::Zeroizing;
 use super::{FORMAT, KeyFileError, MAX_BYTES, StoreId, file_name};
 use crate::time::Timestamp;
 use crate::token::{KEY_BYTES, Key, KeyId, Kind, Subkey};
+
+/// Draws a key from the operating system's randomness whose id is none of `existing`.
+///
+/// # Errors
+/// [`KeyFileError::Randomness`] when the operating system gives none.
+pub fn new_key(existing: &[KeyId]) -> Result<Key, KeyFileError> {
+    // One draw in 2^32 meets an existing key; a source that fails 16 times over is broken.
+    for _ in 0..16 {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(|_| KeyFileError::Randomness)?;
+        match Key::from_bytes(&bytes) {
+            Ok(key) if !existing.contains(&key.id()) => return Ok(key),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Err(KeyFileError::Randomness)
+}
 
 /// Writes a key to a new file `<id>.key` of mode 0600 and returns its path. A missing folder is
 /// made with mode 0700. The file appears whole and is on the disk when this returns.

@@ -162,7 +162,9 @@ impl Service {
             expires_at: Some(end),
             carried: &carried,
         };
-        Ok(grant.mint(subkey)?)
+        let token = grant.mint(subkey)?;
+        self.metrics.minted(Kind::Login);
+        Ok(token)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::uses::Uses;
-use super::{Denial, Failure, Service};
+use super::{Denial, Failure, Reason, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
@@ -23,6 +23,18 @@ impl Service {
     /// decided here.
     #[inline]
     pub fn admit<'s>(
+        &self,
+        text: &str,
+        scratch: &'s mut Scratch,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Denial> {
+        let verdict = self.verdict(text, scratch, occasion);
+        self.metrics.judged(verdict.as_ref().err().map_or(Reason::Admitted, Reason::from));
+        verdict
+    }
+
+    #[inline]
+    fn verdict<'s>(
         &self,
         text: &str,
         scratch: &'s mut Scratch,

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::uses::Use;
-use super::{Denial, Failure, KeyCare, Service};
+use super::{Denial, Failure, KeyCare, Part, Service};
 use crate::revocations::Fact;
 use crate::store::{Cursor, Store, StoreError};
 
@@ -106,6 +106,7 @@ impl Following {
                 self.service.set_stale(false);
             }
             Err(error) => {
+                self.service.metrics().store_failed(Part::Feed);
                 let silent = self.heard.elapsed();
                 tracing::warn!(%error, silent_ms = silent.as_millis(), "cannot follow the feed");
                 if silent > self.max_staleness {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::Service;
+use super::{KeySight, KeySights, Part, Service};
 use crate::keyfile::{self, Held, KeyFile, KeyFileError, Snapshot};
 use crate::keyring::{Keyring, KeyringError};
 use crate::revocations::{Fact, KeyState};
@@ -62,6 +62,12 @@ struct Known {
     announced: Vec<KeyId>,
     retired: Vec<KeyId>,
     seen: Option<Snapshot>,
+    /// Keys in use whose files are gone.
+    vanished: Vec<KeyId>,
+    /// Why the files were not taken in when they were last read.
+    trouble: Option<String>,
+    /// How many nodes are live.
+    nodes: usize,
 }
 
 /// Makes a key for a store, writes its file and remembers that there was one.
@@ -135,7 +141,9 @@ impl KeyCare {
             }
         }
         self.take_in(service, &files)?;
-        Ok(self.settle(service).await?)
+        self.settle(service).await?;
+        self.tell(service);
+        Ok(())
     }
 
     /// Looks after the keys until `stop` says so.
@@ -148,8 +156,10 @@ impl KeyCare {
             }
             self.pick_up(&service);
             if let Err(error) = self.settle(&service).await {
+                service.metrics().store_failed(Part::Keys);
                 tracing::warn!(%error, "cannot tell the store which keys are held here");
             }
+            self.tell(&service);
         }
         if let Some(store) = &service.store
             && let Err(error) = store.forget_node(&self.node).await
@@ -169,20 +179,53 @@ impl KeyCare {
             store.map_or(Ok(()), |store| keyfile::check_store(&files, store)).map(|()| files)
         });
         let taken = files.map_err(KeyCareError::from).and_then(|files| {
-            let missing = service
-                .ring()
-                .ids()
-                .into_iter()
-                .filter(|id| files.iter().all(|file| file.id != *id));
-            for id in missing {
+            self.take_in(service, &files)?;
+            self.note_vanished(service, &files);
+            Ok(())
+        });
+        let trouble = taken.err().map(|error| error.to_string());
+        self.with_known(|known| {
+            if let Some(error) =
+                trouble.as_ref().filter(|error| known.trouble.as_ref() != Some(error))
+            {
+                tracing::warn!(%error, "keys were not picked up");
+            }
+            if trouble.is_none() {
+                known.seen = seen;
+            }
+            known.trouble = trouble;
+        });
+    }
+
+    /// Says once which keys are in use though their files are gone.
+    fn note_vanished(&self, service: &Service, files: &[KeyFile]) {
+        let mut vanished = service.ring().ids();
+        vanished.retain(|id| files.iter().all(|file| file.id != *id));
+        self.with_known(|known| {
+            for id in vanished.iter().filter(|id| !known.vanished.contains(id)) {
                 tracing::warn!(key = %id, "the file of a key in use is gone; the key stays in use");
             }
-            self.take_in(service, &files)
+            known.vanished = vanished;
         });
-        match taken {
-            Ok(()) => self.with_known(|known| known.seen = seen),
-            Err(error) => tracing::warn!(%error, "keys were not picked up"),
-        }
+    }
+
+    /// Leaves what is to be seen of the keys where metrics and health pages find it.
+    fn tell(&self, service: &Service) {
+        let ring = service.ring();
+        let (held, minting) = (ring.ids(), ring.minting_id());
+        let sights = self.with_known(|known| {
+            let gone = |id: &&KeyId| !held.contains(id) && !known.retired.contains(id);
+            let missing = known.announced.iter().filter(gone).copied().collect();
+            let sight = |id: &KeyId| KeySight {
+                id: *id,
+                created: known.created.get(id).copied().unwrap_or_default(),
+                mints: minting == Some(*id),
+                file_missing: known.vanished.contains(id),
+            };
+            let held = held.iter().map(sight).collect();
+            KeySights { held, missing, trouble: known.trouble.clone(), nodes: known.nodes }
+        });
+        service.metrics().set_keys(sights);
     }
 
     /// Builds the ring anew from what is held and what lies in the folder.
@@ -225,6 +268,7 @@ impl KeyCare {
         store.heartbeat(&Node { name, seen_at, keys: ring.ids() }).await?;
         self.announce(store, &ring).await?;
         let nodes = store.live_nodes(seen_at).await?;
+        self.with_known(|known| known.nodes = nodes.len());
         let everywhere = |id: &KeyId| nodes.iter().all(|node| node.keys.contains(id));
         let created = self.with_known(|known| known.created.clone());
         let newest = |id: &KeyId| (created.get(id).copied(), *id);

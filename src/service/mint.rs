@@ -26,6 +26,8 @@ pub(super) struct Minting<'a> {
 
 /// An access token and, in a session that renews, a refresh token.
 pub struct Pair {
+    /// Whose they are.
+    pub session: SessionId,
     /// The access token.
     pub access_token: Token,
     /// The refresh token.
@@ -54,7 +56,7 @@ impl Service {
         let ends_at = minting.carried.iter().filter_map(|text| time_caveat(text)).chain(access_end);
         let now = self.now().millis();
         let expires_in_ms = ends_at.min().map(|end| end.millis().saturating_sub(now));
-        Ok(Pair { access_token, refresh_token, expires_in_ms })
+        Ok(Pair { session: minting.session, access_token, refresh_token, expires_in_ms })
     }
 
     fn sign(
@@ -77,7 +79,9 @@ impl Service {
             expires_at,
             carried,
         };
-        Ok(grant.mint(ring.minting(kind).ok_or(Failure::NoMintingKey)?)?)
+        let token = grant.mint(ring.minting(kind).ok_or(Failure::NoMintingKey)?)?;
+        self.metrics.minted(kind);
+        Ok(token)
     }
 }
 

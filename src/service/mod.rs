@@ -15,9 +15,11 @@ mod inner;
 mod interactive;
 mod keys;
 mod login;
+mod metrics;
 mod mint;
 mod password;
 mod proof;
+mod reason;
 mod refresh;
 mod register;
 mod sealed;
@@ -39,8 +41,10 @@ pub use inner::{INTROSPECTED, is_narrowed};
 pub use interactive::{Asked, Challenge, Passed, Stage};
 pub use keys::{KeyCare, KeyCareError, make_key};
 pub use login::{Credentials, Login, LoginToken};
+pub use metrics::{KeySight, KeySights, Metrics, Part};
 pub use mint::Pair;
 pub use password::{HashCost, Passwords};
+pub use reason::Reason;
 pub use register::{Register, Registered};
 pub use session::Ended;
 pub use throttle::{Limits, Try};
@@ -117,6 +121,7 @@ pub struct Service {
     uses: Uses,
     throttle: Throttle,
     stale: AtomicBool,
+    metrics: Metrics,
 }
 
 impl Service {
@@ -130,6 +135,7 @@ impl Service {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let throttle = Throttle::new(policy.limits, &clock);
+        let metrics = Metrics::new(clock.now());
         Self {
             server,
             clock,
@@ -142,6 +148,7 @@ impl Service {
             uses: Uses::default(),
             throttle,
             stale: AtomicBool::new(false),
+            metrics,
         }
     }
 
@@ -179,6 +186,18 @@ impl Service {
     #[must_use]
     pub fn hashes(&self) -> u64 {
         self.passwords.hashes()
+    }
+
+    /// What is counted here.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How many users something is known of.
+    #[must_use]
+    pub fn known_users(&self) -> usize {
+        self.facts.users()
     }
 
     fn store(&self) -> Result<&Store, Failure> {

@@ -141,6 +141,9 @@ impl Service {
 
     /// Takes a committed fact into memory at once; the follower will bring it again.
     pub(super) fn heard(&self, fact: Option<&Fact>) {
+        if fact.is_some() {
+            self.metrics.heard();
+        }
         match fact {
             Some(Fact::Imported(token)) => self.imports.learn(token),
             Some(fact) => self.facts.append(fact),

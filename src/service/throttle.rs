@@ -59,6 +59,33 @@ pub enum Try {
     Refresh,
     /// A question.
     Probe,
+    /// A password on one account, from whatever address.
+    Account,
+}
+
+impl Try {
+    /// Everything that is limited.
+    pub const ALL: [Self; 6] = [
+        Self::Password,
+        Self::Registration,
+        Self::LoginToken,
+        Self::Refresh,
+        Self::Probe,
+        Self::Account,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Registration => "registration",
+            Self::LoginToken => "login_token",
+            Self::Refresh => "refresh",
+            Self::Probe => "probe",
+            Self::Account => "account",
+        }
+    }
 }
 
 /// The limits of one node.
@@ -91,6 +118,7 @@ impl Throttle {
             Try::LoginToken => self.login_tokens.as_ref(),
             Try::Refresh => self.refreshes.as_ref(),
             Try::Probe => self.probes.as_ref(),
+            Try::Account => self.passwords_of_account.as_ref(),
         }
     }
 }
@@ -102,7 +130,7 @@ impl Service {
     /// [`Declined::TooSoon`] with the milliseconds to wait.
     pub fn may_try(&self, what: Try, address: Option<IpAddr>) -> Result<(), Denial> {
         match (self.throttle.of(what), address) {
-            (Some(limit), Some(address)) => limit.count(&network(address)),
+            (Some(limit), Some(address)) => self.counted(what, limit.count(&network(address))),
             _ => Ok(()),
         }
     }
@@ -110,7 +138,15 @@ impl Service {
     /// Counts a password that is tried on an account, whether or not there is one.
     pub(super) fn may_try_account(&self, account: &str) -> Result<(), Denial> {
         let account = account.to_ascii_lowercase();
-        self.throttle.passwords_of_account.as_ref().map_or(Ok(()), |limit| limit.count(&account))
+        let limit = self.throttle.passwords_of_account.as_ref();
+        self.counted(Try::Account, limit.map_or(Ok(()), |limit| limit.count(&account)))
+    }
+
+    fn counted(&self, what: Try, tried: Result<(), Denial>) -> Result<(), Denial> {
+        if tried.is_err() {
+            self.metrics.limited(what);
+        }
+        tried
     }
 }
 

@@ -42,6 +42,19 @@ pub trait Facts {
     ) -> Result<Account, EndedBy>;
 }
 
+/// Facts that are shared are facts.
+impl<F: Facts + ?Sized> Facts for std::sync::Arc<F> {
+    #[inline]
+    fn standing(
+        &self,
+        user: UserId<'_>,
+        device: Option<DeviceId<'_>>,
+        session: SessionId,
+    ) -> Result<Account, EndedBy> {
+        (**self).standing(user, device, session)
+    }
+}
+
 /// Nothing is known against anybody: for nodes without a feed, which say so.
 #[derive(Clone, Copy, Debug)]
 pub struct NoFacts;

@@ -35,6 +35,7 @@ mod login_token;
 mod login_token_stage;
 mod logout;
 mod logout_all;
+mod metrics;
 mod narrowed;
 mod narrowed_login;
 mod no_feed;

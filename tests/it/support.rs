@@ -115,6 +115,7 @@ impl Routers {
             body_limit,
             patience,
             forward_auth: setting.asking.map(Asking::settings),
+            latencies: http::Latencies::default(),
         });
         Self { public: http::public(face.clone()), internal: http::internal(face) }
     }

@@ -77,6 +77,19 @@ pub(crate) fn table(vocabulary: &[Term]) -> String {
     format!("{head}| --- | --- | --- | --- | --- |\n{rows}")
 }
 
+/// The metrics as a table of Markdown.
+#[cfg(feature = "server")]
+pub(crate) fn metrics(metrics: &[amaretti::http::Metric]) -> String {
+    let row = |metric: &amaretti::http::Metric| {
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let sort = format!("{:?}", metric.sort).to_lowercase();
+        let (name, meaning) = (metric.full_name(), metric.meaning);
+        format!("| `{name}` | {sort} | {} | {meaning} |\n", labels.join(", "))
+    };
+    let head = "| metric | sort | labels | meaning |\n| --- | --- | --- | --- |\n";
+    format!("{head}{}", metrics.iter().map(row).collect::<String>())
+}
+
 /// Every number of three digits that is said to be one of characters.
 pub(crate) fn lengths(page: &str) -> Vec<usize> {
     let words: Vec<_> = page.split_whitespace().collect();
@@ -117,4 +130,9 @@ fn lengths_are_found_in_prose_and_in_what_a_program_prints() {
         lengths("a token, 191 characters, up to 2048 characters\n190\ncharacters"),
         [191, 190]
     );
+}
+
+/// What stands between backticks, in order.
+pub(crate) fn quoted(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
