@@ -34,5 +34,8 @@ fn judge(config: &Config) {
     assert!(hashing.slots().get() <= 1024 && hashing.iterations > 0);
     assert!(hashing.parallelism > 0 && hashing.memory_kib >= 8 * hashing.parallelism);
     let port = config.listen.port();
-    assert!(port == 0 || Address::Tcp(config.listen) != config.internal, "clients reach the internal face");
+    assert!(
+        port == 0 || Address::Tcp(config.listen) != config.internal,
+        "clients reach the internal face"
+    );
 }
