@@ -6,6 +6,7 @@ mod anatomy;
 mod config;
 mod keys;
 mod outcome;
+mod proxy;
 mod registration;
 mod serve;
 mod session;
@@ -60,7 +61,7 @@ enum Command {
     /// Say who may register
     #[command(subcommand)]
     RegistrationToken(registration::Registration),
-    /// Show every setting there is
+    /// Show every setting there is, and make configurations of proxies
     #[command(subcommand)]
     Config(config::Settings),
 }

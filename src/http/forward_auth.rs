@@ -4,7 +4,6 @@
 //! can carry no body of a refusal: it judges again and refuses in full. This file refuses to know
 //! how the proxy describes the request.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,18 +18,13 @@ use super::Face;
 use super::answer::Outcome;
 use super::bearer::decoded;
 use super::family::{Asked, FORWARD_AUTH};
+use super::identity::{IDENTITY, identity, written};
 use super::layers::{CORS, shown};
 use crate::config::{Foreign, Proxy};
 use crate::occasion::{self, Auth, PathScratch};
 use crate::secret::Secret;
 use crate::service::{Denial, is_narrowed};
-use crate::token::{Bearer, Caveat, Occasion, Purpose, Refusal, Scratch, SessionId};
-
-const USER_ID: HeaderName = HeaderName::from_static("x-amaretti-user-id");
-const DEVICE_ID: HeaderName = HeaderName::from_static("x-amaretti-device-id");
-const SESSION_ID: HeaderName = HeaderName::from_static("x-amaretti-session-id");
-const GUEST: HeaderName = HeaderName::from_static("x-amaretti-guest");
-const LABEL: HeaderName = HeaderName::from_static("x-amaretti-label");
+use crate::token::{Bearer, Occasion, Purpose, Refusal, Scratch};
 
 /// Envoy leaves what a client sent under a name that the answer does not have.
 const ENVOY_REMOVES: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
@@ -75,7 +69,7 @@ fn told(face: &Face, request: &Parts) -> Response {
     });
     match judged {
         Ok(headers) => (StatusCode::OK, headers).into_response(),
-        Err(outcome) if face.told_by_status_alone() => {
+        Err(outcome) if face.is_asked_by(Proxy::Nginx) => {
             // Of anything but these two, nginx writes the line of the request into its error log,
             // query and all.
             let status = outcome.into_response().status();
@@ -113,8 +107,8 @@ impl Face {
         outcome
     }
 
-    fn told_by_status_alone(&self) -> bool {
-        self.forward_auth.as_ref().is_some_and(|asked| asked.proxy == Proxy::Nginx)
+    fn is_asked_by(&self, proxy: Proxy) -> bool {
+        self.forward_auth.as_ref().is_some_and(|asked| asked.proxy == proxy)
     }
 
     /// The headers that a request is to have upstream.
@@ -125,7 +119,7 @@ impl Face {
         if asked.method == "OPTIONS" {
             return self.passed(HeaderMap::new(), untouched(headers));
         }
-        asked.query.map_or(Ok(()), |query| self.check_query(query))?;
+        self.check_spelling(asked)?;
         let token = match self.token_in(headers, asked.query) {
             Ok(token) => token,
             Err(Outcome::MissingToken) if request.auth != Auth::Required => {
@@ -183,30 +177,42 @@ impl Face {
         written(&format!("Bearer {}", self.service.inner(bearer)?.reveal()))
     }
 
+    /// The headers that a request is to have, so that the proxy leaves none of a client's own
+    /// under a name that has no value here.
     fn passed(
         &self,
-        mut identity: HeaderMap,
+        mut headers: HeaderMap,
         credential: Option<HeaderValue>,
     ) -> Result<HeaderMap, Outcome> {
-        let envoy = self.forward_auth.as_ref().is_some_and(|asked| asked.proxy == Proxy::Envoy);
-        if envoy {
-            let known = [USER_ID, DEVICE_ID, SESSION_ID, GUEST, LABEL];
-            let absent: Vec<_> = known
-                .iter()
-                .filter(|name| !identity.contains_key(*name))
-                .map(|n| n.as_str())
-                .collect();
-            identity.insert(ENVOY_REMOVES, written(&absent.join(","))?);
-        }
         if let Some(credential) = credential {
-            identity.insert(header::AUTHORIZATION, credential);
+            headers.insert(header::AUTHORIZATION, credential);
         }
-        Ok(identity)
+        let absent = IDENTITY.into_iter().filter(|name| !headers.contains_key(name));
+        match self.forward_auth.as_ref().map(|asked| asked.proxy) {
+            Some(Proxy::Envoy) => {
+                let names: Vec<_> = absent.map(|name| name.as_str().to_owned()).collect();
+                headers.insert(ENVOY_REMOVES, written(&names.join(","))?);
+            }
+            // For one that is not there Caddy would send the name of its place.
+            Some(Proxy::Caddy) => {
+                let absent: Vec<_> = absent.collect();
+                let empty = || HeaderValue::from_static("");
+                headers.entry(header::AUTHORIZATION).or_insert_with(empty);
+                headers.extend(absent.into_iter().map(|name| (name, empty())));
+            }
+            Some(Proxy::Nginx | Proxy::Haproxy | Proxy::Traefik) | None => {}
+        }
+        Ok(headers)
     }
 
-    /// How a query brings a token. Proxies cut it out as it stands, and what is behind them may
-    /// read more spellings than they do: one that they would not see is refused.
-    fn check_query(&self, query: &str) -> Result<(), Outcome> {
+    /// How a request brings a token in its query. Proxies cut it out as it stands, and what is
+    /// behind them may read more spellings than they do: one that they would not see is refused.
+    fn check_spelling(&self, asked: &Asked<'_>) -> Result<(), Outcome> {
+        let Some(query) = asked.query else { return Ok(()) };
+        // Caddy cuts the same text out of the path, which was judged with it.
+        if self.is_asked_by(Proxy::Caddy) && asked.path.contains("access_token") {
+            return Err(Outcome::BadPath);
+        }
         if !query.contains("access_token") && !query.contains(['%', '+']) {
             return Ok(());
         }
@@ -216,8 +222,7 @@ impl Face {
             if decoded(name) != "access_token" {
                 continue;
             }
-            let caddy = self.forward_auth.as_ref().is_some_and(|asked| asked.proxy == Proxy::Caddy);
-            let uncut = caddy && value.contains(['%', '+', ';']);
+            let uncut = self.is_asked_by(Proxy::Caddy) && value.contains(['%', '+', ';']);
             if name != "access_token" || at > 0 || uncut {
                 return Err(Outcome::MissingToken);
             }
@@ -238,58 +243,4 @@ fn untouched(headers: &HeaderMap) -> Option<HeaderValue> {
 /// The header of a token: as it came, or made of the one in the query.
 fn credential(token: &str, headers: &HeaderMap) -> Result<HeaderValue, Outcome> {
     untouched(headers).map_or_else(|| written(&format!("Bearer {token}")), Ok)
-}
-
-/// What the upstream is told of a bearer.
-fn identity(bearer: &Bearer<'_>) -> Result<HeaderMap, Outcome> {
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(USER_ID, escaped(bearer.user_id().as_str())?);
-    if let Some(device) = bearer.device_id() {
-        headers.insert(DEVICE_ID, escaped(device.as_str())?);
-    }
-    headers.insert(SESSION_ID, session(bearer.session())?);
-    let guest = if bearer.is_guest() { "true" } else { "false" };
-    headers.insert(GUEST, HeaderValue::from_static(guest));
-    let mut labels = String::new();
-    for text in bearer.appended() {
-        if let Ok(Caveat::Label(label)) = Caveat::read(text) {
-            labels.push_str(if labels.is_empty() { "" } else { "," });
-            labels.push_str(&plain(label));
-        }
-    }
-    if !labels.is_empty() {
-        headers.insert(LABEL, written(&labels)?);
-    }
-    Ok(headers)
-}
-
-fn session(id: SessionId) -> Result<HeaderValue, Outcome> {
-    written(&id.to_string())
-}
-
-fn escaped(text: &str) -> Result<HeaderValue, Outcome> {
-    written(&plain(text))
-}
-
-/// A text in which everything but visible ASCII is percent-encoded, and the comma, which parts
-/// labels, and the percent sign itself.
-fn plain(text: &str) -> Cow<'_, str> {
-    let stays = |b: u8| b.is_ascii_graphic() && b != b'%' && b != b',';
-    if text.bytes().all(stays) {
-        return Cow::Borrowed(text);
-    }
-    let mut plain = String::new();
-    for byte in text.bytes() {
-        if stays(byte) {
-            plain.push(char::from(byte));
-        } else {
-            plain.push_str(percent_encoding::percent_encode_byte(byte));
-        }
-    }
-    Cow::Owned(plain)
-}
-
-/// A text as a header; a token from a query may hold what no header can.
-fn written(text: &str) -> Result<HeaderValue, Outcome> {
-    HeaderValue::from_str(text).map_err(|_| Outcome::MissingToken)
 }

@@ -9,6 +9,7 @@ mod devices;
 mod family;
 mod forward_auth;
 mod health;
+mod identity;
 mod interactive;
 mod latencies;
 mod layers;

@@ -167,22 +167,39 @@ async fn behind_forwarding_proxies_the_last_address_that_is_none_of_theirs_count
     from("192.0.2.7, nonsense").await.names_caveat("ip");
 }
 
+/// Caddy asks about this target, without a header of the client's.
+async fn caddy_asks(town: &Town, target: &str) -> Answer {
+    let client = FORWARDED.iter().fold(known(&town.operator()), |client, (name, value)| {
+        client.sending(name, if *name == "x-forwarded-uri" { target } else { value })
+    });
+    client.get(FORWARD_AUTH).await
+}
+
 #[tokio::test]
 async fn caddy_is_refused_a_query_token_that_it_cannot_cut_out() {
     let (town, asking) = town(Proxy::Caddy).await;
-    let target = |token: &str| format!("{SYNC}?access_token={token}");
-    let escaped = asking.token.replace("mma_", "mma%5F");
-    let asks = |token: &str| {
-        let target = target(token);
-        let family = FORWARDED.map(|(name, value)| (name, value.to_owned()));
-        let client = family.iter().fold(known(&town.operator()), |client, (name, value)| {
-            client.sending(name, if *name == "x-forwarded-uri" { &target } else { value })
-        });
-        async move { client.get(FORWARD_AUTH).await }
-    };
+    let token = &asking.token;
 
-    asks(&asking.token).await.good();
-    asks(&escaped).await.is(401, "M_MISSING_TOKEN");
+    caddy_asks(&town, &format!("{SYNC}?access_token={token}")).await.good();
+    let escaped = token.replace("mma_", "mma%5F");
+    let answer = caddy_asks(&town, &format!("{SYNC}?access_token={escaped}")).await;
+    answer.is(401, "M_MISSING_TOKEN");
+    // It would cut this out of the path, too, and leave `m.room.member`.
+    let path = format!("/_matrix/client/v3/rooms/!a:hs/state/m.room.access_token={token}member");
+    let answer = caddy_asks(&town, &format!("{path}?access_token={token}")).await;
+    answer.is(400, "M_UNRECOGNIZED");
+}
+
+#[tokio::test]
+async fn caddy_is_told_of_every_header_that_it_copies() {
+    let (town, _) = town(Proxy::Caddy).await;
+
+    let answer = caddy_asks(&town, "/_matrix/client/versions").await;
+
+    for name in ["user-id", "device-id", "session-id", "guest", "label"] {
+        assert_eq!(answer.good().header(&format!("x-amaretti-{name}")), Some(""), "{answer:?}");
+    }
+    assert_eq!(answer.header("authorization"), Some(""));
 }
 
 // Envoy's documentation of ext_authz over HTTP: the method and the path of the request, the path
