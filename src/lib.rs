@@ -53,7 +53,7 @@
 //! | 2 | [`verifier`], [`answer`] | keys, facts and clock put together; what a client is told | |
 //! | 3 | `tower` | a layer and an axum extractor | `tower` |
 //! | 3 | `keyfile` | the folder of key files | `tower` or `server` |
-//! | 3 | `store`, `config` | rows, settings | `server` |
+//! | 3 | `store`, `config`, `secret` | rows, settings, shared secrets | `server` |
 //! | 4 | `service` | who may come in, what ends, which key mints | `server` |
 //! | 5 | `http` | requests and answers | `server` |
 //! | 6 | `cli` | the command line | `server` |

@@ -43,10 +43,7 @@ pub enum SecretError {
         mode: u32,
     },
     /// It could be guessed, or could not be sent.
-    #[error(
-        "the secret in {path} will not do: {why}. Make one: openssl rand -hex 32 > {path}",
-        path = .path.display()
-    )]
+    #[error("the secret in {path} will not do: {why}. Make one: openssl rand -hex 32 > {path}")]
     Weak {
         /// Which.
         path: PathBuf,
@@ -95,7 +92,9 @@ impl Secret {
         }
         let mut seen = [false; 128];
         for byte in text.bytes() {
-            seen.get_mut(usize::from(byte)).into_iter().for_each(|seen| *seen = true);
+            if let Some(seen) = seen.get_mut(usize::from(byte)) {
+                *seen = true;
+            }
         }
         let lower = Zeroizing::new(text.to_ascii_lowercase());
         let placeholder = PLACEHOLDERS.iter().any(|word| lower.contains(word));

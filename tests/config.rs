@@ -148,41 +148,45 @@ fn a_value_that_another_comes_before_is_checked_too() {
     assert!(matches!(error, ConfigError::Invalid { origin: Origin::File(_, 1), .. }), "{error}");
 }
 
+/// A file of one line, and words of what is said about it.
+const BAD: &[(&str, &str)] = &[
+    ("listen = 'localhost:8009'", "127.0.0.1:8009"),
+    ("listen = 8009", "127.0.0.1:8009"),
+    ("internal = '127.0.0.1'", "a port"),
+    ("data = ''", "a folder's path"),
+    ("keys = \"a\\u0000b\"", "a folder's path"),
+    ("server_name = 'a b'", "example.com"),
+    ("access_token_lifetime = '0s'", "from 1s to 365d"),
+    ("access_token_lifetime = '366d'", "from 1s to 365d"),
+    ("access_token_lifetime = 900", "250ms, 30s"),
+    ("access_token_cap = 'never'", "250ms, 30s"),
+    ("login_token_lifetime = '25h'", "from 1s to 1d"),
+    ("query_token = 'yes'", "true or false"),
+    ("query_token = 1", "true or false"),
+    ("max_staleness = '8d'", "from 1s to 7d"),
+    ("no_feed_lifetime = '1.5h'", "250ms, 30s"),
+    ("request_body_limit = '64kB'", "64KiB"),
+    ("request_body_limit = -1", "64KiB"),
+    ("request_body_limit = 4095", "from 4KiB to 16MiB"),
+    ("request_timeout = '11m'", "from 1s to 10m"),
+    ("log = 'inof'", "off, error, warn"),
+    ("log = 'info,sqlx=loud'", "off, error, warn"),
+    ("log_format = 'xml'", "text or json"),
+    ("audit = '/var/log/'", "a file's path, stdout or stderr"),
+    ("node_name = 'web 1'", "A-Z a-z 0-9 . _ : -"),
+    ("password_hashing.at_once = 1025", "from 0 to 1024"),
+    ("password_hashing.memory_kib = 7", "from 8 to 4194304"),
+    ("password_hashing.iterations = 0", "from 1 to 1000"),
+    ("password_hashing.parallelism = 2.0", "from 1 to 64"),
+    ("log = ['info']", "a single value"),
+    ("log.level = 'info'", "a single value"),
+    ("password_hashing = 2", "name of a section"),
+    ("[[password_hashing]]", "name of a section"),
+];
+
 #[test]
 fn values_that_a_setting_cannot_have_are_refused() {
-    let bad = [
-        ("listen = 'localhost:8009'", "127.0.0.1:8009"),
-        ("listen = 8009", "127.0.0.1:8009"),
-        ("internal = '127.0.0.1'", "a port"),
-        ("data = ''", "a folder's path"),
-        ("keys = \"a\\u0000b\"", "a folder's path"),
-        ("server_name = 'a b'", "example.com"),
-        ("access_token_lifetime = '0s'", "from 1s to 365d"),
-        ("access_token_lifetime = '366d'", "from 1s to 365d"),
-        ("access_token_lifetime = 900", "250ms, 30s"),
-        ("access_token_cap = 'never'", "250ms, 30s"),
-        ("login_token_lifetime = '25h'", "from 1s to 1d"),
-        ("query_token = 'yes'", "true or false"),
-        ("query_token = 1", "true or false"),
-        ("max_staleness = '8d'", "from 1s to 7d"),
-        ("no_feed_lifetime = '1.5h'", "250ms, 30s"),
-        ("request_body_limit = '64kB'", "64KiB"),
-        ("request_body_limit = -1", "64KiB"),
-        ("request_body_limit = 4095", "from 4KiB to 16MiB"),
-        ("request_timeout = '11m'", "from 1s to 10m"),
-        ("log = 'inof'", "off, error, warn"),
-        ("log = 'info,sqlx=loud'", "off, error, warn"),
-        ("log_format = 'xml'", "text or json"),
-        ("password_hashing.at_once = 1025", "from 0 to 1024"),
-        ("password_hashing.memory_kib = 7", "from 8 to 4194304"),
-        ("password_hashing.iterations = 0", "from 1 to 1000"),
-        ("password_hashing.parallelism = 2.0", "from 1 to 64"),
-        ("log = ['info']", "a single value"),
-        ("log.level = 'info'", "a single value"),
-        ("password_hashing = 2", "name of a section"),
-        ("[[password_hashing]]", "name of a section"),
-    ];
-    for (file, allowed) in bad {
+    for (file, allowed) in BAD {
         let said = said(file);
         let key = file.trim_start_matches('[').split([' ', ']']).next().unwrap();
         let key = key.strip_suffix(".level").unwrap_or(key);
@@ -255,6 +259,42 @@ fn what_is_not_toml_is_refused_with_its_line() {
         };
         assert_eq!(found, line, "{file:?}");
     }
+}
+
+#[test]
+fn a_database_is_a_url_that_verifies_what_it_seems_to() {
+    for good in [
+        "postgres://db.example.com/amaretti",
+        "postgresql://amaretti:secret@[::1]:5433/amaretti?sslmode=verify-full",
+        "postgres://db/amaretti?sslmode=verify-ca&sslrootcert=/etc/ca.crt",
+        "postgres:///amaretti?host=/run/postgresql",
+    ] {
+        let config = load("", &[("AMARETTI_DATABASE", good)], &[]).unwrap();
+        assert_eq!(config.database.unwrap().expose(), good);
+    }
+    for (bad, why) in [
+        ("data", "a URL is wanted"),
+        ("mysql://db/amaretti", "a URL is wanted"),
+        ("postgres://db/ama retti", "a URL is wanted"),
+        ("postgres://db/amaretti?sslmod=require", "its parameters may be sslmode"),
+        ("postgres://db/amaretti?sslmode=verify", "sslmode may be"),
+        ("postgres://db/amaretti?sslmode=allow", "sslmode may be"),
+        ("postgres://db/amaretti?sslmode=require&sslrootcert=ca.crt", "verifies nothing"),
+        ("postgres://db/amaretti?sslrootcert=ca.crt", "verifies nothing"),
+    ] {
+        let error = load("", &[("AMARETTI_DATABASE", bad)], &[]).unwrap_err().to_string();
+        assert!(error.contains(why), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn the_password_of_a_database_is_shown_by_no_error_and_no_configuration() {
+    let bad = "postgres://amaretti:geheim@db/amaretti?sslmode=maybe";
+    let error = load("", &[("AMARETTI_DATABASE", bad)], &[]).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("geheim"), "{error:?}");
+    let good = "postgres://amaretti:geheim@db/amaretti";
+    let config = load(&format!("database = {good:?}"), &[], &[]).unwrap();
+    assert!(!format!("{config:?}").contains("geheim"), "{config:?}");
 }
 
 #[test]

@@ -30,6 +30,7 @@ const PAGES: &[&str] = &[
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/caveats.md",
+    "docs/audit.md",
     "docs/library.md",
     "docs/narrowing.md",
     "docs/proxies.md",
@@ -131,6 +132,14 @@ fn the_table_of_metrics_is_that_of_the_program() {
     let table = claims::metrics(amaretti::http::METRICS);
     let page = page("docs/watching.md");
     assert!(page.contains(&table), "docs/watching.md should have this table:\n\n{table}");
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn the_table_of_audit_events_is_that_of_the_program() {
+    let table = claims::events(amaretti::service::EVENTS);
+    let page = page("docs/audit.md");
+    assert!(page.contains(&table), "docs/audit.md should have this table:\n\n{table}");
 }
 
 #[test]

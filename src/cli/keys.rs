@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, note, table};
-use super::{Done, Place, Trouble, block_on, say};
+use super::{Done, Place, Trouble, audit, block_on, existing_store, open_store, say};
 use crate::keyfile::{self, Held, KeyFile};
 use crate::revocations::{Fact, KeyState};
-use crate::service::make_key;
-use crate::store::Store;
+use crate::service::{Event, make_key};
 use crate::time::{Clock, SystemClock};
 use crate::token::{Key, KeyId, Kind};
 
@@ -75,7 +74,8 @@ impl Keys {
 impl New {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
-        let store = Store::open(&config.data, &config.server_name).await?;
+        let audit = audit(&config)?;
+        let store = open_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         if let Some(file) = files.first() {
@@ -93,21 +93,26 @@ impl New {
             );
             return Err(Trouble::new(what));
         }
-        let (id, path) = make_key(&store, &config.keys, SystemClock::default().now()).await?;
+        let now = SystemClock::default().now();
+        let (id, path) = make_key(&store, &config.keys, now).await?;
+        audit.tell(now, &Event::KeyMade { key: id });
         say(&format!("made key {id} in {}", path.display()))
     }
 }
 
 async fn rotate(place: Place) -> Done {
     let config = place.resolve(None, None)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let audit = audit(&config)?;
+    let store = existing_store(&config).await?;
     let files = keyfile::read_folder(&config.keys)?;
     keyfile::check_store(&files, store.id())?;
     if !files.iter().any(|file| matches!(file.held, Held::Key(_))) {
         let what = format!("there is no key in {} to rotate from", config.keys.display());
         return Err(Trouble::new(what));
     }
-    let (id, path) = make_key(&store, &config.keys, SystemClock::default().now()).await?;
+    let now = SystemClock::default().now();
+    let (id, path) = make_key(&store, &config.keys, now).await?;
+    audit.tell(now, &Event::KeyMade { key: id });
     note("It verifies as soon as a node has read it, and mints once every live node has.");
     note("Copy the file to every other node now; the old keys stay good.");
     say(&format!("made key {id} in {}", path.display()))
@@ -119,7 +124,8 @@ impl Retire {
         let id = KeyId::parse(&self.key).ok_or_else(|| {
             Trouble::new("a key id has 8 digits: `amaretti keys list` shows them")
         })?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let audit = audit(&config)?;
+        let store = existing_store(&config).await?;
         let files = keyfile::read_folder(&config.keys)?;
         keyfile::check_store(&files, store.id())?;
         let others = files.iter().filter(|file| file.id != id);
@@ -139,8 +145,10 @@ impl Retire {
             return Err(Trouble::new(what));
         }
         let mut tx = store.begin().await?;
-        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id]).await?;
+        tx.append(&Fact::Key { id, state: KeyState::Retired }, None, &[id])?;
         tx.commit().await?;
+        let now = SystemClock::default().now();
+        audit.tell(now, &Event::KeyRetired { key: id, devices: hit as u64 });
         note("No node uses it again: take its file away everywhere.");
         say(&format!("retired key {id}; sessions that may be hit: {hit}"))
     }
@@ -153,7 +161,7 @@ async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
     let mut files = keyfile::read_folder(&config.keys)?;
     files.sort_by_key(|file| (file.created, file.id));
-    let holders = match Store::open_existing(&config.data, &config.server_name).await {
+    let holders = match existing_store(&config).await {
         Ok(store) => store.live_nodes(SystemClock::default().now()).await?,
         Err(_) => Vec::new(),
     };
@@ -179,9 +187,10 @@ async fn list(place: Place) -> Done {
 impl Export {
     fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
+        let audit = audit(&config)?;
         let files = keyfile::read_folder(&config.keys)?;
         let there = keyfile::read_folder(&self.to)?;
-        let mut written = Vec::new();
+        let (mut written, mut keys) = (Vec::new(), Vec::new());
         for file in &files {
             let Held::Key(key) = &file.held else { continue };
             let subkey = key.subkey(self.kind);
@@ -196,6 +205,11 @@ impl Export {
             // The age of the key, not of its export, decides which key is the newest.
             let path = keyfile::write_subkey(&self.to, &subkey, file.store, file.created)?;
             written.push(format!("wrote {}", path.display()));
+            keys.push(file.id);
+        }
+        if !keys.is_empty() {
+            let now = SystemClock::default().now();
+            audit.tell(now, &Event::KeysExported { kind: self.kind, keys });
         }
         if written.is_empty() {
             let what = format!("there is no whole key in {} to export from", config.keys.display());

@@ -23,8 +23,8 @@ use clap::{Args, Parser, Subcommand};
 use outcome::{Done, Trouble, say};
 
 use crate::config::{Address, Config, Overrides};
-use crate::service::{HashCost, Passwords, Policy, Service};
-use crate::store::Store;
+use crate::service::{Audit, HashCost, Passwords, Policy, Service};
+use crate::store::{self, Server, Store, StoreError};
 use crate::time::SystemClock;
 
 /// Matrix access tokens and login tokens as macaroons, verified by cryptography alone.
@@ -101,12 +101,39 @@ impl Place {
     }
 }
 
+/// Where the configuration says that the store lies.
+fn place_of(config: &Config) -> Result<store::Place, StoreError> {
+    let Some(url) = &config.database else { return Ok(store::Place::Folder(config.data.clone())) };
+    let how = &config.postgresql;
+    let server = Server::new(url.expose(), how.connections, how.timeout.duration())?;
+    Ok(store::Place::Server(server.behind_pooler(how.pooler)))
+}
+
+/// The store, made when it is not there.
+async fn open_store(config: &Config) -> Result<Store, StoreError> {
+    Store::open(&place_of(config)?, &config.server_name).await
+}
+
+/// The store, which must be there.
+async fn existing_store(config: &Config) -> Result<Store, StoreError> {
+    Store::open_existing(&place_of(config)?, &config.server_name).await
+}
+
 /// A service over the store alone: it follows nothing and mints nothing, and ends sessions.
 async fn service(config: &Config, store: Store) -> Result<Service, Trouble> {
     let policy = Policy::default();
     let (server, clock) = (config.server_name.clone(), SystemClock::default());
     let passwords = passwords(config)?;
-    Ok(Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock)))
+    let service = Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock));
+    Ok(service.audited(audit(config)?))
+}
+
+/// The audit stream of whoever gives this command, opened before anything is done.
+fn audit(config: &Config) -> Result<Audit, Trouble> {
+    let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
+    let name = names.filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| "unknown".to_owned());
+    Ok(Audit::open(config.audit.clone(), "operator", &name)?)
 }
 
 fn passwords(config: &Config) -> Result<Passwords, Trouble> {

@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, table};
-use super::{Done, Place, Trouble, block_on, say};
+use super::{Done, Place, Trouble, audit, block_on, existing_store, open_store, say};
 use crate::config::parse_duration;
 use crate::random::random;
-use crate::store::{RegistrationToken, Store};
+use crate::service::Event;
+use crate::store::RegistrationToken;
 use crate::time::{Clock, SystemClock};
 
 #[derive(Subcommand)]
@@ -69,7 +70,8 @@ impl New {
         if !(1..=64).contains(&token.len()) || !token.bytes().all(allowed) {
             return Err(Trouble::new("a token has 1 to 64 characters of A-Z a-z 0-9 . _ ~ -"));
         }
-        let store = Store::open(&config.data, &config.server_name).await?;
+        let audit = audit(&config)?;
+        let store = open_store(&config).await?;
         let made = RegistrationToken {
             token: token.clone(),
             uses_left: self.uses.map(i64::from),
@@ -81,6 +83,7 @@ impl New {
             return Err(Trouble::new(format!("there is a token {token} already")));
         }
         tx.commit().await?;
+        audit.tell(now, &Event::RegistrationTokenMade { uses: self.uses.map(u64::from) });
         say(&token)
     }
 }
@@ -88,20 +91,22 @@ impl New {
 impl Revoke {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let audit = audit(&config)?;
+        let store = existing_store(&config).await?;
         let mut tx = store.begin().await?;
         if !tx.delete_registration_token(&self.token).await? {
             let what = "there is no such token: `amaretti registration-token list` shows them";
             return Err(Trouble::new(what));
         }
         tx.commit().await?;
+        audit.tell(SystemClock::default().now(), &Event::RegistrationTokenRevoked {});
         say(&format!("revoked {}", self.token))
     }
 }
 
 async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(&config).await?;
     let row = |token: RegistrationToken| {
         let left = token.uses_left.map_or("any".to_owned(), |left| left.to_string());
         let expires = token.expires_at.map_or("never".to_owned(), instant);

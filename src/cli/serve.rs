@@ -11,14 +11,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
-use super::{Done, Place, Trouble, passwords, say};
-use crate::config::{Address, Config, Foreign, LogFormat};
+use super::{Done, Place, Trouble, open_store, passwords, say};
+use crate::config::{Address, Config, Foreign, Homeserver, HomeserverKind, LogFormat};
 use crate::http::{self, Face, ForwardAuth, Listener};
 use crate::keyfile;
-use crate::random::random;
 use crate::secret::Secret;
-use crate::service::{Following, KeyCare, Limits, Policy, Service, make_key};
-use crate::store::Store;
+use crate::service::{Audit, Event, Following, KeyCare, Limits, Policy, Service, make_key};
 use crate::time::{Clock, SystemClock};
 
 #[derive(Args)]
@@ -60,9 +58,14 @@ impl Serve {
         let signals = Signals::new()?;
         let public = bind(&Address::Tcp(config.listen), "--listen").await?;
         let internal = bind(&config.internal, "--internal").await?;
-        let (node, first_run) =
-            if self.no_feed { (verifier(&config).await?, false) } else { issuer(&config).await? };
         let (listen, health) = (public.address()?, internal.address()?);
+        let name = node_name(&config, &listen);
+        let audit = Audit::open(config.audit.clone(), "node", &name)?;
+        let (node, first_run) = if self.no_feed {
+            (verifier(&config, name, audit).await?, false)
+        } else {
+            issuer(&config, name, audit).await?
+        };
         if first_run {
             say(&welcome(&config, &listen)?)?;
         }
@@ -73,39 +76,53 @@ impl Serve {
     }
 }
 
-/// A node with a store. On the very first run it makes its key, which the answer tells.
-async fn issuer(config: &Config) -> Result<(Node, bool), Trouble> {
-    let store = Store::open(&config.data, &config.server_name).await?;
+/// A node with a store. On the very first run, with a database of its own, it makes its key, which
+/// the answer tells; of many nodes on one database each would make another.
+async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bool), Trouble> {
+    let store = open_store(config).await?;
     let clock = Arc::new(SystemClock::default());
     let has_had_key = store.read().await?.has_had_key().await?;
-    let first_run = !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
+    let alone = config.database.is_none();
+    let first_run = alone && !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
     if first_run {
-        make_key(&store, &config.keys, clock.now()).await?;
+        let (key, _) = make_key(&store, &config.keys, clock.now()).await?;
+        audit.tell(clock.now(), &Event::KeyMade { key });
     }
-    let service = Arc::new(Service::new(
+    let service = Service::new(
         config.server_name.clone(),
         Some(store),
         passwords(config)?,
         policy(config),
         clock,
-    ));
-    let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
+    );
+    let service = Arc::new(service.audited(audit));
+    let care = Arc::new(KeyCare::new(config.keys.clone(), name));
     let staleness = config.max_staleness.duration();
     let following = Following::start(service.clone(), care.clone(), staleness).await?;
     care.start(&service).await?;
     Ok((Node { service, care, following: Some(following) }, first_run))
 }
 
+/// The secret that this node and the homeserver share, where one is linked.
+fn shared_secret(config: &Config) -> Result<Option<Arc<Secret>>, Trouble> {
+    let Homeserver { kind, secret_file, .. } = &config.homeserver;
+    match (kind, secret_file) {
+        (HomeserverKind::Synapse, Some(file)) => Ok(Some(Arc::new(Secret::read(file)?))),
+        _ => Ok(None),
+    }
+}
+
 /// A node that verifies by its keys alone.
-async fn verifier(config: &Config) -> Result<Node, Trouble> {
-    let service = Arc::new(Service::new(
+async fn verifier(config: &Config, name: String, audit: Audit) -> Result<Node, Trouble> {
+    let service = Service::new(
         config.server_name.clone(),
         None,
         passwords(config)?,
         policy(config),
         Arc::new(SystemClock::default()),
-    ));
-    let care = Arc::new(KeyCare::new(config.keys.clone(), node_name()?));
+    );
+    let service = Arc::new(service.audited(audit));
+    let care = Arc::new(KeyCare::new(config.keys.clone(), name));
     care.start(&service).await?;
     note(&format!("This node has no feed: {}.", http::NO_FEED));
     Ok(Node { service, care, following: None })
@@ -140,8 +157,10 @@ fn forward_auth(config: &Config) -> Result<Option<ForwardAuth>, Trouble> {
         return Ok(None);
     };
     let secret = Secret::read(file)?;
-    let foreign = settings.foreign.unwrap_or(Foreign::Refuse);
-    Ok(Some(ForwardAuth { proxy, secret, foreign, linked: false }))
+    let linked = config.homeserver.kind == HomeserverKind::Synapse;
+    let unset = if linked { Foreign::Pass } else { Foreign::Refuse };
+    let foreign = settings.foreign.unwrap_or(unset);
+    Ok(Some(ForwardAuth { proxy, secret, foreign, linked }))
 }
 
 impl Node {
@@ -158,6 +177,7 @@ impl Node {
             query_token: config.query_token,
             token_refresh: config.tokenrefresh,
             public_url: config.public_url.clone(),
+            homeserver: shared_secret(config)?,
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
@@ -165,10 +185,10 @@ impl Node {
             latencies: http::Latencies::default(),
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
-        let care = tokio::spawn(self.care.clone().run(self.service, stopped.clone()));
+        let care = tokio::spawn(self.care.clone().run(self.service.clone(), stopped.clone()));
         let faces = tokio::spawn(http::serve(public, http::public(face.clone()), stopped.clone()));
         let health = tokio::spawn(http::serve(internal, http::internal(face), stopped));
-        signals.wait(&self.care).await;
+        signals.wait(&self.care, &self.service).await;
         tracing::info!("stopping: requests under way are answered");
         stop.send_replace(true);
         let all = async {
@@ -210,11 +230,17 @@ impl Signals {
         })
     }
 
-    /// Waits until the process is told to stop; a SIGHUP on the way has the keys looked at.
-    async fn wait(mut self, care: &KeyCare) {
+    /// Waits until the process is told to stop; a SIGHUP on the way has the keys looked at and the
+    /// audit file opened anew.
+    async fn wait(mut self, care: &KeyCare, service: &Service) {
         loop {
             tokio::select! {
-                _ = self.hang_up.recv() => care.look(),
+                _ = self.hang_up.recv() => {
+                    care.look();
+                    if let Err(error) = service.audit().reopen() {
+                        tracing::error!(%error, "lines go on to the file that was open");
+                    }
+                }
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
             }
@@ -232,9 +258,19 @@ fn logs(config: &Config) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// A name for this process, drawn anew at each start.
-fn node_name() -> Result<String, Trouble> {
-    Ok(format!("{:016x}", u64::from_be_bytes(random()?)))
+/// What operators call this node: as they have set, or the machine's name and the port of clients,
+/// which no other process of the machine has.
+fn node_name(config: &Config, listen: &Address) -> String {
+    config.node_name.clone().unwrap_or_else(|| {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let fits = |c: &char| c.is_ascii_alphanumeric() || ".-_".contains(*c);
+        let host: String = host.trim().chars().filter(fits).take(56).collect();
+        let host = if host.is_empty() { "node" } else { &host };
+        match listen {
+            Address::Tcp(listen) => format!("{host}:{}", listen.port()),
+            Address::Unix(_) => host.to_owned(),
+        }
+    })
 }
 
 /// What a newcomer reads on the very first run: everything needed to log in, to be pasted.

@@ -3,8 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, table};
-use super::{Done, Place, block_on, say};
-use crate::store::Store;
+use super::{Done, Place, block_on, existing_store, say};
 
 #[derive(Subcommand)]
 pub(super) enum Session {
@@ -31,7 +30,7 @@ impl Session {
 impl List {
     async fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let user = self.user.map(|user| super::user::user_id(&config, &user)).transpose()?;
         let devices = store.devices(user.as_deref()).await?;
         let rows: Vec<_> = devices

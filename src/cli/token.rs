@@ -10,13 +10,12 @@ use clap::{Args, Subcommand};
 use super::anatomy::{draw, life};
 use super::outcome::note;
 use super::verify::{Verify, ring};
-use super::{Done, Place, Trouble, block_on, keys, say, service};
+use super::{Done, Place, Trouble, audit, block_on, existing_store, keys, say, service};
 use crate::config::{Config, parse_duration};
 use crate::ident::{DeviceId, UserId};
 use crate::keyfile;
 use crate::random::random;
-use crate::service::Ended;
-use crate::store::Store;
+use crate::service::{Ended, Event, labels};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::token::{Grant, Kind, Presented, Scratch, SessionId, attenuate, normalize};
 
@@ -133,17 +132,10 @@ fn read(given: Option<&str>) -> Result<String, Trouble> {
 impl Mint {
     fn run(self) -> Done {
         let config = self.place.resolve(None, None)?;
+        let audit = audit(&config)?;
         let files = keyfile::read_folder(&config.keys)?;
-        let key = keys::newest(&files).ok_or_else(|| {
-            let folder = config.keys.display();
-            Trouble::new(format!(
-                "there is no whole key in {folder}: `amaretti keys new` makes one"
-            ))
-        })?;
-        let user_id = match self.user.strip_prefix('@') {
-            Some(_) => self.user.clone(),
-            None => config.server_name.user_id(&self.user),
-        };
+        let key = keys::newest(&files).ok_or_else(|| no_key(&config))?;
+        let user_id = self.user_id(&config);
         let now = SystemClock::default().now();
         let carried: Vec<_> = self.caveats.iter().map(String::as_str).collect();
         let grant = Grant {
@@ -164,9 +156,19 @@ impl Mint {
         };
         let token = grant.mint(&key.subkey(self.kind))?;
         let token = attenuate(token.reveal(), &carried)?;
+        let (session, kind, device_id) = (grant.session, self.kind, self.device.as_deref());
+        let (user_id, key, labels) = (user_id.as_str(), key.id(), labels(carried));
+        audit.tell(now, &Event::Minted { user_id, device_id, session, kind, key, labels });
         note(&format!("session {}, {}", grant.session, life(grant.expires_at)));
         note("It counts as begun a minute ago: a logout of the last minute ends it too.");
         say(token.reveal())
+    }
+
+    fn user_id(&self, config: &Config) -> String {
+        match self.user.strip_prefix('@') {
+            Some(_) => self.user.clone(),
+            None => config.server_name.user_id(&self.user),
+        }
     }
 
     fn ends_at(&self, config: &Config, now: Timestamp) -> Result<Option<Timestamp>, Trouble> {
@@ -186,6 +188,11 @@ impl Mint {
     }
 }
 
+fn no_key(config: &Config) -> Trouble {
+    let folder = config.keys.display();
+    Trouble::new(format!("there is no whole key in {folder}: `amaretti keys new` makes one"))
+}
+
 /// How far the session of a token minted offline is dated back, in milliseconds: no tick of a store
 /// was taken for it, and an ending that this clock does not know of yet must still lie behind it.
 const BACK_DATED: u64 = 60_000;
@@ -201,7 +208,7 @@ impl Revoke {
     async fn run(self) -> Done {
         let what = read(self.what.as_deref())?;
         let config = self.place.resolve(None, None)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let service = service(&config, store).await?;
         let (user_id, session) = match SessionId::parse(&what) {
             Some(session) => {

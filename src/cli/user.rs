@@ -8,11 +8,12 @@ use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
 use super::outcome::{instant, table};
-use super::{Done, Place, Trouble, block_on, passwords, say, service};
+use super::{
+    Done, Place, Trouble, audit, block_on, existing_store, open_store, passwords, say, service,
+};
 use crate::config::Config;
 use crate::ident::{Localpart, UserId};
-use crate::service::Change;
-use crate::store::Store;
+use crate::service::{Change, Event};
 use crate::time::{Clock, SystemClock};
 
 #[derive(Subcommand)]
@@ -27,6 +28,8 @@ pub(super) enum User {
     Lock(Who),
     /// Unlock an account
     Unlock(Who),
+    /// Let a user administer the homeserver, or no longer
+    Admin(Admin),
     /// End an account for ever; its name stays taken
     Deactivate(Who),
     /// List users
@@ -54,6 +57,30 @@ pub(super) struct Who {
     place: Place,
 }
 
+#[derive(Args)]
+pub(super) struct Admin {
+    #[command(flatten)]
+    who: Who,
+    /// Whether it does
+    #[arg(value_enum)]
+    switch: Switch,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Admin {
+    async fn change(self) -> Done {
+        match self.switch {
+            Switch::On => self.who.change(Change::Admin(true), "administers from now on:").await,
+            Switch::Off => self.who.change(Change::Admin(false), "administers no longer:").await,
+        }
+    }
+}
+
 impl User {
     pub(super) fn run(self) -> Done {
         match self {
@@ -62,6 +89,7 @@ impl User {
             Self::Logout(who) => block_on(who.logout()),
             Self::Lock(who) => block_on(who.change(Change::Lock, "locked")),
             Self::Unlock(who) => block_on(who.change(Change::Unlock, "unlocked")),
+            Self::Admin(admin) => block_on(admin.change()),
             Self::Deactivate(who) => block_on(who.change(Change::Deactivate, "deactivated")),
             Self::List(place) => block_on(list(place)),
         }
@@ -75,15 +103,17 @@ impl Named {
         let localpart = UserId::parse(&user_id)?.localpart();
         Localpart::parse(localpart, &config.server_name)
             .map_err(|error| Trouble::new(format!("{localpart}: {error}")))?;
+        let audit = audit(&config)?;
         let password = self.password()?;
         let hash = passwords(&config)?.hash(&password).await?;
-        let store = Store::open(&config.data, &config.server_name).await?;
-        let mut tx = store.begin().await?;
-        if !tx.add_user(&user_id, &hash, SystemClock::default().now()).await? {
+        let store = open_store(&config).await?;
+        let (mut tx, now) = (store.begin_for(&user_id).await?, SystemClock::default().now());
+        if !tx.add_user(&user_id, &hash, now).await? {
             let what = format!("{user_id} exists: `amaretti user password {localpart}` changes it");
             return Err(Trouble::new(what));
         }
         tx.commit().await?;
+        audit.tell(now, &Event::UserAdded { user_id: &user_id });
         say(&format!("added {user_id}"))
     }
 
@@ -92,7 +122,7 @@ impl Named {
         let user_id = user_id(&config, &self.name)?;
         let password = self.password()?;
         let hash = passwords(&config)?.hash(&password).await?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let service = service(&config, store).await?;
         let ended = service.replace_password(&user_id, &hash).await?;
         let ended = ended.ok_or_else(|| no_such(&user_id))?;
@@ -127,7 +157,7 @@ impl Who {
     async fn logout(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let user_id = user_id(&config, &self.name)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         let ended = service(&config, store).await?.end_sessions_of(&user_id).await?;
         let ended = ended.ok_or_else(|| no_such(&user_id))?;
         let from = instant(ended.from);
@@ -142,7 +172,7 @@ impl Who {
     async fn change(self, change: Change, done: &str) -> Done {
         let config = self.place.resolve(None, None)?;
         let user_id = user_id(&config, &self.name)?;
-        let store = Store::open_existing(&config.data, &config.server_name).await?;
+        let store = existing_store(&config).await?;
         if !service(&config, store).await?.set_standing(&user_id, change).await? {
             return Err(no_such(&user_id));
         }
@@ -152,7 +182,7 @@ impl Who {
 
 async fn list(place: Place) -> Done {
     let config = place.resolve(None, None)?;
-    let store = Store::open_existing(&config.data, &config.server_name).await?;
+    let store = existing_store(&config).await?;
     let users = store.users().await?;
     let row = |user: crate::store::User| {
         vec![user.user_id, user.devices.to_string(), instant(user.created_at)]

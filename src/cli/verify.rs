@@ -10,7 +10,7 @@ use clap::Args;
 use super::anatomy::{caveat, life};
 use super::outcome::instant;
 use super::token::Given;
-use super::{Done, Place, Trouble, say};
+use super::{Done, Place, Trouble, place_of, say};
 use crate::config::Config;
 use crate::keyfile::{self, Held};
 use crate::keyring::Keyring;
@@ -145,17 +145,17 @@ struct Known {
 }
 
 async fn known(config: &Config, user_id: &str) -> Result<Known, Trouble> {
-    let data = config.data.display();
-    match Store::open_existing(&config.data, &config.server_name).await {
+    let place = place_of(config)?;
+    match Store::open_existing(&place, &config.server_name).await {
         Ok(store) => {
             let mut tx = store.read().await?;
             let facts = tx.facts_about(user_id).await?;
             let retired = tx.retired_keys().await?;
-            let source = format!("logouts: as the database in {data} has them");
+            let source = format!("logouts: as the database {place} has them");
             Ok(Known { facts, retired, source })
         }
-        Err(StoreError::Missing(_)) => {
-            let source = format!("logouts: not known, there is no database in {data}");
+        Err(StoreError::Missing(..)) => {
+            let source = format!("logouts: not known, there is no database {place}");
             Ok(Known { facts: Revocations::default(), retired: Vec::new(), source })
         }
         Err(error) => Err(error.into()),

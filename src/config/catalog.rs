@@ -38,7 +38,8 @@ A **duration** is a whole number with a unit: `250ms`, `30s`, `15m`, `1h`, `7d`.
 whole number of bytes, or one with a unit: `64KiB`, `1MiB`. Folders are relative to the current
 folder of the process.
 
-No setting is a secret. Keys lie in files of their own, in the folder `keys`.
+`database` is a secret when its URL holds a password: the file with it is for nobody else to read, and
+no error or log repeats it. Keys lie in files of their own, in the folder `keys`.
 ";
 
 /// One setting.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::source::{Written, file as file_values, variables};
-use super::{Config, ConfigError, DEFAULT_FILE, Origin, Overrides};
+use super::{Config, ConfigError, DEFAULT_FILE, HomeserverKind, Origin, Overrides};
 
 type Layer = <Config as confique::Config>::Layer;
 
@@ -58,6 +58,16 @@ impl Config {
         if let (Some(proxy), None) = (self.forward_auth.proxy, &self.forward_auth.secret_file) {
             let why = "a proxy that asks sends a secret: name its file in `secret_file`";
             return Some(("forward_auth.proxy", proxy.name().to_owned(), why.to_owned()));
+        }
+        if self.homeserver.kind == HomeserverKind::Synapse {
+            if self.guests {
+                let why = "Synapse knows no guests when others check its tokens";
+                return Some(("guests", "true".to_owned(), why.to_owned()));
+            }
+            if self.homeserver.secret_file.is_none() {
+                let why = "homeserver.secret_file has to name the file of the secret they share";
+                return Some(("homeserver.kind", "synapse".to_owned(), why.to_owned()));
+            }
         }
         let hashing = &self.password_hashing;
         let least = hashing.parallelism.saturating_mul(8);

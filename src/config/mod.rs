@@ -8,7 +8,9 @@
 
 mod address;
 mod catalog;
+mod database;
 mod error;
+mod forward_auth;
 mod load;
 mod settings;
 mod source;
@@ -16,9 +18,11 @@ mod units;
 mod values;
 
 pub use address::Address;
+pub use database::{DatabaseUrl, Postgresql};
 pub use error::{ConfigError, Origin};
+pub use forward_auth::{Foreign, ForwardAuth, Proxy};
 pub use settings::{
-    Config, Foreign, ForwardAuth, LogFormat, PasswordHashing, Proxy, Registration, Tries,
+    AuditTo, Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
 };
 pub use source::Overrides;
 pub use units::{

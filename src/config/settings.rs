@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use super::address::Address;
+use super::database::{DatabaseUrl, Postgresql};
+use super::forward_auth::ForwardAuth;
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, duration, file, folder, foreign, life, log_filter, log_format, networks, number,
-    proxy, registration, server_name, size, socket, switch, url,
+    address, audit, database, duration, file, folder, homeserver, life, log_filter, log_format,
+    networks, node_name, number, plain_url, registration, server_name, size, socket, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -22,6 +24,11 @@ const YEAR: u64 = 365 * DAY;
 #[derive(Clone, Debug, PartialEq, confique::Config)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
 pub struct Config {
+    /// What operators call this node, up to 64 of A-Z a-z 0-9 . _ : -, such as web1; no other node
+    /// of the same database may bear it. Else it is the name of the machine and the port of `listen`.
+    #[config(env = "AMARETTI_NODE_NAME", deserialize_with = node_name)]
+    pub node_name: Option<String>,
+
     /// Address and port where clients are served.
     #[config(env = "AMARETTI_LISTEN", default = "127.0.0.1:8009", deserialize_with = address)]
     pub listen: SocketAddr,
@@ -31,7 +38,12 @@ pub struct Config {
     #[config(env = "AMARETTI_INTERNAL", default = "127.0.0.1:8010", deserialize_with = socket)]
     pub internal: Address,
 
-    /// Folder of the database and of what is kept beside it; made when it is missing.
+    /// URL of a PostgreSQL database, such as <postgres://amaretti@db.example.com/amaretti>, for more
+    /// than one node; without it a SQLite file in `data` is used. A secret when it holds a password.
+    #[config(env = "AMARETTI_DATABASE", deserialize_with = database)]
+    pub database: Option<DatabaseUrl>,
+
+    /// Folder of the SQLite database and of what is kept beside it; made when it is missing.
     #[config(env = "AMARETTI_DATA", default = "data", deserialize_with = folder)]
     pub data: PathBuf,
 
@@ -149,6 +161,11 @@ pub struct Config {
     #[config(env = "AMARETTI_LOG_FORMAT", default = "text", deserialize_with = log_format)]
     pub log_format: LogFormat,
 
+    /// Where the audit stream goes, a JSON object a line: a file, stdout or stderr. Opened before
+    /// anything is done, and anew on SIGHUP.
+    #[config(env = "AMARETTI_AUDIT", deserialize_with = audit)]
+    pub audit: Option<AuditTo>,
+
     /// Networks (with commas between) whose word is taken for where a request comes from: the last
     /// address in X-Forwarded-For that is not in one of them. From elsewhere the header is ignored.
     #[config(
@@ -157,6 +174,14 @@ pub struct Config {
         deserialize_with = networks
     )]
     pub trusted_proxies: Networks,
+
+    /// How a PostgreSQL database is spoken to.
+    #[config(nested)]
+    pub postgresql: Postgresql,
+
+    /// The homeserver that stands behind.
+    #[config(nested)]
+    pub homeserver: Homeserver,
 
     /// How a proxy in front asks whether a request may pass.
     #[config(nested)]
@@ -182,6 +207,17 @@ pub enum Registration {
     Open,
 }
 
+/// Where the audit stream goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditTo {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
 /// How a line is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -191,62 +227,35 @@ pub enum LogFormat {
     Json,
 }
 
-/// A proxy that asks for judgements.
+/// What stands behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proxy {
-    /// nginx and its `auth_request`.
-    Nginx,
-    /// HAProxy with the Lua program that comes with its configuration.
-    Haproxy,
-    /// Caddy and its `forward_auth`.
-    Caddy,
-    /// Traefik and its `ForwardAuth`.
-    Traefik,
-    /// Envoy and its `ext_authz` over HTTP.
-    Envoy,
+pub enum HomeserverKind {
+    /// Nothing that wants to be told of anybody.
+    None,
+    /// Synapse, with `matrix_authentication_service` pointing here.
+    Synapse,
 }
 
-impl Proxy {
-    /// The name as it is written in the settings.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx",
-            Self::Haproxy => "haproxy",
-            Self::Caddy => "caddy",
-            Self::Traefik => "traefik",
-            Self::Envoy => "envoy",
-        }
-    }
-}
-
-/// What becomes of a credential that is none of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
-    /// It passes untouched, for the upstream to judge.
-    Pass,
-    /// It is refused.
-    Refuse,
-}
-
-/// How a proxy in front asks whether a request may pass. Without `proxy` nobody may ask.
+/// The homeserver that is told of users and devices, and that asks here about tokens.
 #[derive(Clone, Debug, PartialEq, confique::Config)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
-pub struct ForwardAuth {
-    /// Which proxy asks: nginx, haproxy, caddy, traefik or envoy. It decides in which headers the
-    /// request is described; the headers of the others are refused.
-    #[config(env = "AMARETTI_FORWARD_AUTH_PROXY", deserialize_with = proxy)]
-    pub proxy: Option<Proxy>,
+pub struct Homeserver {
+    /// Which homeserver it is: `none`, or `synapse` (1.136 or later, unmodified).
+    #[config(env = "AMARETTI_HOMESERVER_KIND", default = "none", deserialize_with = homeserver)]
+    pub kind: HomeserverKind,
 
-    /// File with the secret that the proxy sends, of 16 characters or more in one line.
-    #[config(env = "AMARETTI_FORWARD_AUTH_SECRET_FILE", deserialize_with = file)]
+    /// Where it is reached from here, past every proxy; plain HTTP.
+    #[config(
+        env = "AMARETTI_HOMESERVER_URL",
+        default = "http://127.0.0.1:8008",
+        deserialize_with = plain_url
+    )]
+    pub url: String,
+
+    /// File whose first line is the secret that both share; nobody else may read it. Synapse is
+    /// given the same file as `secret_path`.
+    #[config(env = "AMARETTI_HOMESERVER_SECRET_FILE", deserialize_with = file)]
     pub secret_file: Option<PathBuf>,
-
-    /// What becomes of a credential that is none of ours, an application service's for instance:
-    /// pass hands it to the upstream, which has to judge it; refuse answers 401. When it is not set
-    /// it passes where a homeserver is linked and nowhere else.
-    #[config(env = "AMARETTI_FORWARD_AUTH_FOREIGN", deserialize_with = foreign)]
-    pub foreign: Option<Foreign>,
 }
 
 /// How often one address may try things in a minute; 0 for no limit. On one account passwords may

@@ -13,6 +13,9 @@ use super::{ConfigError, FILE_VARIABLE, Origin, PREFIX};
 /// Most characters of a value that an error repeats.
 const SHOWN: usize = 80;
 
+/// Settings whose value no error repeats.
+const SECRET: [&str; 1] = ["database"];
+
 /// A value as it was written.
 pub(super) struct Written {
     pub(super) key: String,
@@ -26,7 +29,11 @@ impl Written {
         ConfigError::Invalid {
             origin: self.origin.clone(),
             key: self.key.clone(),
-            value: self.value.chars().take(SHOWN).collect(),
+            value: if SECRET.contains(&self.key.as_str()) {
+                "(not shown)".to_owned()
+            } else {
+                self.value.chars().take(SHOWN).collect()
+            },
             why: why.into(),
         }
     }

@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::address::Address;
 use super::units::{Bytes, DAY, Life, Millis, Networks, SECOND, parse_duration, parse_size};
-use super::{Foreign, LogFormat, Proxy, Registration};
+use super::{AuditTo, DatabaseUrl, Foreign, HomeserverKind, LogFormat, Proxy, Registration};
 use crate::ident::ServerName;
 
 #[derive(serde::Deserialize)]
@@ -46,12 +46,6 @@ pub(super) fn socket<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::E
     text(from)?.parse().map_err(Error::custom)
 }
 
-pub(super) fn file<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-    let text = text(from)?;
-    let is_path = !text.is_empty() && !text.contains('\0');
-    if is_path { Ok(PathBuf::from(text)) } else { Err(Error::custom("a file's path is wanted")) }
-}
-
 pub(super) fn proxy<'de, D: Deserializer<'de>>(from: D) -> Result<Proxy, D::Error> {
     match text(from)?.as_str() {
         "nginx" => Ok(Proxy::Nginx),
@@ -75,6 +69,31 @@ pub(super) fn folder<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::E
     let text = text(from)?;
     let is_path = !text.is_empty() && !text.contains('\0');
     if is_path { Ok(PathBuf::from(text)) } else { Err(Error::custom("a folder's path is wanted")) }
+}
+
+pub(super) fn database<'de, D: Deserializer<'de>>(from: D) -> Result<DatabaseUrl, D::Error> {
+    DatabaseUrl::parse(&text(from)?).map_err(Error::custom)
+}
+
+pub(super) fn audit<'de, D: Deserializer<'de>>(from: D) -> Result<AuditTo, D::Error> {
+    let text = text(from)?;
+    match text.as_str() {
+        "stdout" => Ok(AuditTo::Stdout),
+        "stderr" => Ok(AuditTo::Stderr),
+        path if path.is_empty() || path.contains('\0') || path.ends_with('/') => {
+            Err(Error::custom("a file's path, stdout or stderr is wanted"))
+        }
+        path => Ok(AuditTo::File(path.into())),
+    }
+}
+
+pub(super) fn node_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = text(from)?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+    if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+        return Ok(text);
+    }
+    Err(Error::custom("1 to 64 characters of A-Z a-z 0-9 . _ : - are wanted"))
 }
 
 pub(super) fn server_name<'de, D: Deserializer<'de>>(from: D) -> Result<ServerName, D::Error> {
@@ -158,6 +177,31 @@ pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
         return Err(Error::custom("a URL is wanted, such as https://matrix.example.com"));
     }
     Ok(text)
+}
+
+/// A URL that is asked without TLS: what is on the other side stands beside.
+pub(super) fn plain_url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = text(from)?;
+    let host = text.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\<>?#@".contains(&b));
+    if host.is_none_or(str::is_empty) || !plain {
+        return Err(Error::custom("a plain URL is wanted, such as http://127.0.0.1:8008"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+pub(super) fn file<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    let text = text(from)?;
+    let is_path = !text.is_empty() && !text.contains('\0');
+    if is_path { Ok(PathBuf::from(text)) } else { Err(Error::custom("a file's path is wanted")) }
+}
+
+pub(super) fn homeserver<'de, D: Deserializer<'de>>(from: D) -> Result<HomeserverKind, D::Error> {
+    match text(from)?.as_str() {
+        "none" => Ok(HomeserverKind::None),
+        "synapse" => Ok(HomeserverKind::Synapse),
+        _ => Err(Error::custom("none or synapse is wanted")),
+    }
 }
 
 pub(super) fn log_format<'de, D: Deserializer<'de>>(from: D) -> Result<LogFormat, D::Error> {

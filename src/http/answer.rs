@@ -40,6 +40,8 @@ pub enum Outcome {
     OtherProxy(&'static str),
     /// The proxy in front does not ask as it is to: what is wrong with it.
     BadProxy(&'static str),
+    /// Whoever asks as the homeserver does not know the secret that it shares with us.
+    NotTheHomeserver,
     /// It took too long.
     TimedOut,
     /// The service has said why not.
@@ -101,6 +103,11 @@ impl Answer {
         Self { retry_after_ms: Some(retry_after_ms), ..answer }
     }
 
+    /// What is answered where the rest is up to somebody else who cannot be asked now.
+    pub(super) fn undecided() -> Self {
+        Self::unavailable("This cannot be decided now", 2000)
+    }
+
     /// The answer of the client-server API.
     #[must_use]
     pub fn to_client(outcome: &Outcome) -> Self {
@@ -132,6 +139,7 @@ impl Answer {
             }
             Outcome::OtherProxy(name) => other_proxy(name),
             Outcome::BadProxy(_) => bad_proxy(),
+            Outcome::NotTheHomeserver => not_the_homeserver(),
             Outcome::TimedOut => Self::unavailable("This took too long, try again", 1000),
             Outcome::Denied(Denial::Refused(refusal)) => judged::Answer::from(*refusal).into(),
             Outcome::Denied(Denial::Declined(declined)) => declined_answer(*declined),
@@ -148,6 +156,11 @@ fn other_proxy(name: &str) -> Answer {
 
 fn bad_proxy() -> Answer {
     Answer::unavailable("The proxy in front is not set up to ask about tokens", 5000)
+}
+
+fn not_the_homeserver() -> Answer {
+    let error = "This is for the homeserver, by the secret that both share";
+    Answer::new(StatusCode::UNAUTHORIZED, "M_FORBIDDEN", error)
 }
 
 fn declined_answer(declined: Declined) -> Answer {

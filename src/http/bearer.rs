@@ -147,7 +147,7 @@ impl Face {
 
 /// The token behind the scheme `Bearer`, which may be in any case (RFC 9110, section 11.1) and have
 /// more than one space behind it (RFC 6750, section 2.1).
-fn bearer(value: &str) -> Option<&str> {
+pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }

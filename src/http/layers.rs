@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Face;
 use super::answer::{Outcome, Why};
+use crate::service::asked_from;
 use crate::token::SessionId;
 
 /// Where a request keeps the session it was admitted for, which is what the log names it by.
@@ -96,11 +97,27 @@ pub(super) async fn bounded(
     next: Next,
 ) -> Response {
     let refreshes = request.uri().path().ends_with("refresh");
-    match tokio::time::timeout(face.patience, next.run(request)).await {
+    match tokio::time::timeout(face.patience, whole(&face, request, next)).await {
         Ok(response) => response,
         Err(_) if refreshes => Outcome::TimedOut.without_verdict(),
         Err(_) => Outcome::TimedOut.into_response(),
     }
+}
+
+/// Serves a request to its end, also when its client hangs up or its time is over: what has begun
+/// to be done is done, and told.
+async fn whole(face: &Face, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let address = face.address(&parts);
+    let request = Request::from_parts(parts, body);
+    let served = tokio::spawn(asked_from(address, next.run(request)));
+    served.await.unwrap_or_else(|ended| match ended.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Outcome::TimedOut.into_response(),
+    })
 }
 
 /// No such endpoint.

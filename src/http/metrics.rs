@@ -198,6 +198,24 @@ pub const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "amaretti_audit_lines",
+        sort: Sort::Counter,
+        labels: &[],
+        meaning: "Lines that were written to the audit stream",
+        write: |face, to| {
+            to.encode_counter::<NoLabelSet, _, u64>(&face.service.audit().counts().0, None)
+        },
+    },
+    Metric {
+        name: "amaretti_audit_failures",
+        sort: Sort::Counter,
+        labels: &[],
+        meaning: "Audit lines that could not be written and are in the log instead",
+        write: |face, to| {
+            to.encode_counter::<NoLabelSet, _, u64>(&face.service.audit().counts().1, None)
+        },
+    },
+    Metric {
         name: "amaretti_build",
         sort: Sort::Gauge,
         labels: &["version"],

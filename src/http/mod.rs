@@ -11,6 +11,7 @@ mod forward_auth;
 mod health;
 mod identity;
 mod interactive;
+mod introspect;
 mod latencies;
 mod layers;
 mod listen;
@@ -35,6 +36,7 @@ pub use listen::{Listener, serve};
 pub use metrics::{METRICS, Metric, Sort};
 
 use crate::config::Networks;
+use crate::secret::Secret;
 use crate::service::Service;
 
 /// What the handlers of one process share.
@@ -47,6 +49,8 @@ pub struct Face {
     pub token_refresh: bool,
     /// Where clients reach this server, for those that ask.
     pub public_url: Option<String>,
+    /// What the homeserver proves itself by, where one is linked.
+    pub homeserver: Option<Arc<Secret>>,
     /// Whose word is taken for where a request comes from.
     pub trusted_proxies: Networks,
     /// The largest body, in bytes.
@@ -122,7 +126,11 @@ pub fn internal(face: Arc<Face>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/health/issue", get(health::issue));
+        .route("/health/issue", get(health::issue))
+        // The homeserver behind.
+        .route("/oauth2/introspect", post(introspect::one))
+        .route("/_amaretti/introspect", post(introspect::many))
+        .route("/.well-known/openid-configuration", get(introspect::discovery));
     let router = framed(router, &face, false);
     if face.forward_auth.is_some() { router.merge(forward_auth::routes(face)) } else { router }
 }

@@ -2,6 +2,7 @@
 //!
 //! This file refuses to know how a caller proved who it is.
 
+use super::events::{Event, labels};
 use super::interactive::Passed;
 use super::proof::asked_for;
 use super::register::NO_PASSWORD;
@@ -44,15 +45,22 @@ impl Service {
             return Err(Declined::OtherUser.into());
         }
         tx.finish_with(&passed.claim(), "").await?;
+        let told = |others| Event::PasswordChanged {
+            user_id: &caller.user_id,
+            session: caller.session,
+            others,
+        };
         if others == Others::Live {
-            return Ok(tx.commit().await?);
+            tx.commit().await?;
+            self.tell(&told("live"));
+            return Ok(());
         }
         let from = self.tick(&mut tx, caller).await?;
         let spared = caller.device_id.as_deref();
         tx.delete_other_devices(&caller.user_id, spared).await?;
         tx.delete_renewals(&caller.user_id, None, Some(caller.session)).await?;
         let (user, exempt) = (caller.user_id.as_str().into(), Some(caller.session));
-        self.end(tx, &Fact::User { user, from, exempt }).await
+        self.end(tx, &Fact::User { user, from, exempt }, &told("end")).await
     }
 
     /// Whether a password may be one.
@@ -76,7 +84,9 @@ impl Service {
         tx.delete_devices(&caller.user_id, None).await?;
         tx.delete_renewals(&caller.user_id, None, None).await?;
         let (user, standing) = (caller.user_id.as_str().into(), Standing::Deactivated);
-        self.end(tx, &Fact::Account { user, at, standing }).await
+        let (user_id, session) = (caller.user_id.as_str(), Some(caller.session));
+        let event = Event::Account { user_id, state: "deactivated", session };
+        self.end(tx, &Fact::Account { user, at, standing }, &event).await
     }
 
     /// Changes how an account stands, by an operator's hand; `false` when there is no such user.
@@ -84,7 +94,7 @@ impl Service {
     /// # Errors
     /// [`Failure`] when the store is away, and then nothing has happened.
     pub async fn set_standing(&self, user_id: &str, change: Change) -> Result<bool, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         let facts = tx.facts_about(user_id).await?;
         let user = UserId::parse(user_id).map_err(|_| Declined::InvalidUsername)?;
         let Some(at) = tx.tick(user_id, self.now()).await? else { return Ok(false) };
@@ -97,6 +107,9 @@ impl Service {
             (Change::Unlock, Standing::Open(account)) => {
                 Standing::Open(Account { state: AccountState::Active, ..account })
             }
+            (Change::Admin(admin), Standing::Open(account)) => {
+                Standing::Open(Account { admin, ..account })
+            }
         };
         if change == Change::Deactivate {
             tx.set_password_hash(user_id, NO_PASSWORD).await?;
@@ -105,7 +118,8 @@ impl Service {
         }
         let unchanged = standing == now;
         if !unchanged {
-            self.end(tx, &Fact::Account { user: user_id.into(), at, standing }).await?;
+            let event = Event::Account { user_id, state: change.name(), session: None };
+            self.end(tx, &Fact::Account { user: user_id.into(), at, standing }, &event).await?;
         }
         Ok(true)
     }
@@ -137,6 +151,12 @@ impl Service {
         let aside = Claim { name: &asked_for(session), proofs: &[], expires_at: end };
         tx.claim(&aside, now).await?;
         tx.commit().await?;
+        self.tell(&Event::LoginToken {
+            user_id: &caller.user_id,
+            session: caller.session,
+            minted: session,
+            labels: labels(caller.appended.iter().map(String::as_str)),
+        });
         Ok((token, end.millis().saturating_sub(now.millis())))
     }
 
@@ -183,6 +203,21 @@ pub enum Change {
     Lock,
     /// As usual again.
     Unlock,
+    /// Administers the homeserver, or no longer does.
+    Admin(bool),
     /// Ended for ever.
     Deactivate,
+}
+
+impl Change {
+    /// What the account is after it, in the audit stream.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lock => "locked",
+            Self::Unlock => "active",
+            Self::Deactivate => "deactivated",
+            Self::Admin(true) => "admin",
+            Self::Admin(false) => "no admin",
+        }
+    }
 }

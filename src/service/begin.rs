@@ -110,7 +110,7 @@ impl Service {
         let Chosen::Any(_) = chosen else { return Ok((granted, None)) };
         let (user, device) = (user_id.into(), device.device_id.into());
         let fact = Fact::Device { user, device, from: tick };
-        tx.append(&fact, None, &self.ring().ids()).await?;
+        tx.append(&fact, None, &self.ring().ids())?;
         Ok((granted, Some(fact)))
     }
 

@@ -3,7 +3,7 @@
 //! Deleting a device ends its sessions. This file refuses to know how that was proved.
 
 use super::interactive::Passed;
-use super::{Caller, Declined, Denial, Service};
+use super::{Caller, Declined, Denial, Event, Service};
 use crate::ident::DeviceId;
 use crate::revocations::Fact;
 use crate::store::Device;
@@ -68,11 +68,16 @@ impl Service {
             facts.push(Fact::Device { user, device, from });
         }
         for fact in &facts {
-            tx.append(fact, None, &self.ring().ids()).await?;
+            tx.append(fact, None, &self.ring().ids())?;
         }
         tx.finish_with(&passed.claim(), "").await?;
         tx.commit().await?;
         facts.iter().for_each(|fact| self.heard(Some(fact)));
+        self.tell(&Event::DevicesDeleted {
+            user_id: &caller.user_id,
+            session: caller.session,
+            device_ids: device_ids.to_vec(),
+        });
         Ok(())
     }
 }

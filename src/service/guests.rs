@@ -4,7 +4,7 @@
 
 use super::begin::{Granted, new_device_id};
 use super::generation::Mark;
-use super::{Caller, Declined, Denial, Minting, Service, random};
+use super::{Caller, Declined, Denial, Event, Minting, Service, random};
 use crate::token::{Occasion, Purpose, Scratch, SessionId};
 
 impl Service {
@@ -31,6 +31,7 @@ impl Service {
             carried: &[],
             carried_on: &[],
         })?;
+        self.tell(&Event::Guest { user_id: &user_id, device_id: &device_id, session });
         Ok(Granted { user_id, device_id, session, issued_at, pair })
     }
 

@@ -4,21 +4,19 @@
 //! clear there. Forward-auth has seen the request; once it admits a narrowed token, an inner token
 //! speaks for it behind the proxy. This file refuses to know how either is asked.
 
+use super::introspect::LONGEST;
 use super::{Denial, Failure, Service};
 use crate::time::Timestamp;
 use crate::token::{Bearer, Caveat, Grant, Keys, Kind, Token};
 
 const DAY: u64 = 86_400_000;
 
-/// Most characters of a token that introspection takes.
-pub const INTROSPECTED: usize = 1024;
-
 /// Whether introspection, which sees nothing but the token, has to refuse it: for a caveat about
 /// the request, or for its length.
 #[must_use]
 pub fn is_narrowed(bearer: &Bearer<'_>, text: &str) -> bool {
     let asks_more = |text| !matches!(Caveat::read(text), Ok(Caveat::Time(_) | Caveat::Label(_)));
-    text.len() > INTROSPECTED || bearer.appended().any(asks_more)
+    text.len() > LONGEST || bearer.appended().any(asks_more)
 }
 
 impl Service {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use super::sealed::Sealed;
-use super::{Caller, Declined, Denial, Service};
+use super::{Caller, Declined, Denial, Event, Service};
 use crate::store::{Claim, Claimed, Tx};
 
 /// One thing to prove.
@@ -126,8 +126,17 @@ impl Service {
         self.may_try_stage(stage, asked.address)?;
         match self.prove(stage, auth, asked.caller, &sealed.id).await? {
             Ok(registration_token) => Ok(Passed { sealed, registration_token }),
-            Err(fault) => Err(self.challenge(&sealed, given, &asked, Some(fault))),
+            Err(fault) => {
+                self.not_proved(asked.caller, asked.operation, fault);
+                Err(self.challenge(&sealed, given, &asked, Some(fault)))
+            }
         }
+    }
+
+    fn not_proved(&self, caller: Option<&Caller>, operation: &str, words: &str) {
+        let user_id = caller.map(|caller| caller.user_id.as_str());
+        let session = caller.map(|caller| caller.session);
+        self.tell(&Event::ProofFailed { user_id, session, operation, words });
     }
 
     /// Claims the success of an operation in the transaction that does it.
@@ -195,11 +204,14 @@ impl Service {
         let caller = caller.and_then(|(user_id, session)| Caller::named(&user_id, &session));
         let value = match self.prove(stage, auth, caller.as_ref(), &sealed.id).await? {
             Ok(value) => value,
-            Err(fault) => return Ok(Err(fault)),
+            Err(fault) => {
+                self.not_proved(caller.as_ref(), &sealed.operation, fault);
+                return Ok(Err(fault));
+            }
         };
         let mut tx = self.store()?.begin().await?;
         let end = sealed.expires_at();
-        tx.pass_stage(&sealed.id, stage.name(), value.as_deref(), end, now).await?;
+        tx.pass_stage(&sealed.id, stage.name(), value.as_deref(), end).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }

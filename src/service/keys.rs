@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::{KeySight, KeySights, Part, Service};
+use super::{Event, KeySight, KeySights, Part, Service};
 use crate::keyfile::{self, Held, KeyFile, KeyFileError, Snapshot};
 use crate::keyring::{Keyring, KeyringError};
 use crate::revocations::{Fact, KeyState};
@@ -43,6 +43,12 @@ pub enum KeyCareError {
          another and every token there is dies"
     )]
     Lost(PathBuf),
+    /// There has been no key yet, and nobody but an operator makes the first.
+    #[error(
+        "no key in {0}: `amaretti keys new` makes the first one of this database; if another node \
+         has it, copy its key file here"
+    )]
+    First(PathBuf),
     /// There is no key, and no store to say whether there ever was.
     #[error("no key in {0}: export one with `amaretti keys export` on a node that has it")]
     None(PathBuf),
@@ -128,7 +134,13 @@ impl KeyCare {
             Some(store) => {
                 keyfile::check_store(&files, store.id())?;
                 if files.is_empty() {
-                    return Err(KeyCareError::Lost(self.folder.clone()));
+                    let folder = self.folder.clone();
+                    let lost = store.read().await?.has_had_key().await?;
+                    return Err(if lost {
+                        KeyCareError::Lost(folder)
+                    } else {
+                        KeyCareError::First(folder)
+                    });
                 }
                 let mut tx = store.begin().await?;
                 tx.remember_key().await?;
@@ -204,6 +216,7 @@ impl KeyCare {
         self.with_known(|known| {
             for id in vanished.iter().filter(|id| !known.vanished.contains(id)) {
                 tracing::warn!(key = %id, "the file of a key in use is gone; the key stays in use");
+                service.tell(&Event::KeyVanished { key: *id });
             }
             known.vanished = vanished;
         });
@@ -293,6 +306,7 @@ impl KeyCare {
         {
             tracing::info!(key = %id, "tokens are minted with this key");
             service.ring.store(Arc::new(ring));
+            service.tell(&Event::KeyMints { key: id });
         }
     }
 
@@ -303,7 +317,7 @@ impl KeyCare {
                 continue;
             }
             let mut tx = store.begin().await?;
-            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id]).await?;
+            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id])?;
             tx.commit().await?;
             self.learn(id, KeyState::Announced);
         }

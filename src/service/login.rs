@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::begin::{Beginning, Chosen, Granted};
+use super::events::{Event, labels};
 use super::proof::PROOF;
 use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
@@ -50,6 +51,18 @@ pub enum Credentials<'a> {
     },
     /// A login token.
     Token(LoginToken<'a>),
+}
+
+/// The name of a login by a login token.
+const BY_TOKEN: &str = "login_token";
+
+impl Credentials<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Password { .. } => "password",
+            Self::Token(_) => BY_TOKEN,
+        }
+    }
 }
 
 /// A login token as it is presented.
@@ -102,12 +115,30 @@ impl Service {
         if login.device_id.is_some_and(|id| DeviceId::parse(id).is_err()) {
             return Err(Declined::BadDeviceId.into());
         }
-        match &login.credentials {
+        let (done, user_id) = match &login.credentials {
             Credentials::Password { user, password } => {
-                self.login_by_password(login, user, password).await
+                (self.login_by_password(login, user, password).await, self.user_id_of(user))
             }
-            Credentials::Token(token) => self.login_by_token(login, token).await,
+            Credentials::Token(token) => (self.login_by_token(login, token).await, None),
+        };
+        if let Err(denial) = &done {
+            let by = login.credentials.name();
+            let (reason, words) = (denial.into(), &*denial.to_string());
+            self.tell(&Event::LoginFailed { user_id: user_id.as_deref(), by, reason, words });
         }
+        done
+    }
+
+    /// Tells of a login.
+    pub(super) fn logged_in(&self, granted: &Granted, by: &str, repeated: bool, carried: &[&str]) {
+        self.tell(&Event::Login {
+            user_id: &granted.user_id,
+            device_id: &granted.device_id,
+            session: granted.session,
+            by,
+            repeated,
+            labels: labels(carried.iter().copied()),
+        });
     }
 
     async fn login_by_password(
@@ -127,7 +158,7 @@ impl Service {
         let fits = self.passwords.check(password, known).await?;
         let user_id = user_id.filter(|_| fits).ok_or(Declined::WrongPassword)?;
 
-        let mut tx = store.begin().await?;
+        let mut tx = store.begin_for(&user_id).await?;
         if tx.password_hash(&user_id).await?.as_deref() != known {
             // It was changed while we were hashing.
             return Err(Declined::WrongPassword.into());
@@ -136,6 +167,7 @@ impl Service {
         let (granted, fact) = self.begin(&mut tx, &beginning).await?;
         tx.commit().await?;
         self.heard(fact.as_ref());
+        self.logged_in(&granted, login.credentials.name(), false, &[]);
         Ok(granted)
     }
 
@@ -164,7 +196,7 @@ impl Service {
             expires_at: spent.expires_at,
         };
 
-        let mut tx = store.begin().await?;
+        let mut tx = store.begin_for(&spent.caller.user_id).await?;
         spent
             .caller
             .judge(&tx.facts_about(&spent.caller.user_id).await?, Gate::EvenLocked)
@@ -208,11 +240,10 @@ impl Service {
         if !claim.proofs.is_empty() {
             self.uses().expect(session, claim.expires_at, self.now());
         }
-        if let Err(error) = tx.commit().await {
-            self.uses().forget(session);
-            return Err(error.into());
-        }
+        // Whether a commit that fails was made may not be known: a repetition finds out.
+        tx.commit().await?;
         self.heard(fact.as_ref());
+        self.logged_in(&granted, BY_TOKEN, false, beginning.carried);
         Ok(granted)
     }
 
@@ -245,7 +276,9 @@ impl Service {
         }
         let issued_at = Timestamp::from_millis(begun.issued_at);
         let beginning = Beginning { renewable: begun.renewable, ..*beginning };
-        self.granted(&beginning, begun.device_id, session, issued_at)
+        let granted = self.granted(&beginning, begun.device_id, session, issued_at)?;
+        self.logged_in(&granted, BY_TOKEN, true, beginning.carried);
+        Ok(granted)
     }
 
     /// The user id that somebody typed: a whole one of this server, or a localpart.

@@ -5,14 +5,17 @@
 
 mod account;
 mod admit;
+mod audit;
 mod begin;
 mod denial;
 mod devices;
+mod events;
 mod feed;
 mod generation;
 mod guests;
 mod inner;
 mod interactive;
+mod introspect;
 mod keys;
 mod login;
 mod metrics;
@@ -34,11 +37,14 @@ use arc_swap::ArcSwap;
 
 pub use account::{Change, Others};
 pub use admit::Caller;
+pub use audit::{Audit, AuditError, asked_from};
 pub use begin::Granted;
 pub use denial::{Declined, Denial, Failure, LoginTokenFault, RefreshFault};
+pub use events::{EVENTS, Event, EventSort, labels};
 pub use feed::Following;
-pub use inner::{INTROSPECTED, is_narrowed};
+pub use inner::is_narrowed;
 pub use interactive::{Asked, Challenge, Passed, Stage};
+pub use introspect::{Acting, Unfit};
 pub use keys::{KeyCare, KeyCareError, make_key};
 pub use login::{Credentials, Login, LoginToken};
 pub use metrics::{KeySight, KeySights, Metrics, Part};
@@ -122,6 +128,7 @@ pub struct Service {
     throttle: Throttle,
     stale: AtomicBool,
     metrics: Metrics,
+    audit: Audit,
 }
 
 impl Service {
@@ -149,7 +156,25 @@ impl Service {
             throttle,
             stale: AtomicBool::new(false),
             metrics,
+            audit: Audit::default(),
         }
+    }
+
+    /// The same node, telling what it does on this stream.
+    #[must_use]
+    pub fn audited(self, audit: Audit) -> Self {
+        Self { audit, ..self }
+    }
+
+    /// The stream on which is told what is done here.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Tells of something that was done.
+    pub fn tell(&self, event: &Event<'_>) {
+        self.audit.tell(self.now(), event);
     }
 
     /// The present instant.

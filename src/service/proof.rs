@@ -108,7 +108,7 @@ impl Service {
         let proofs: Vec<_> =
             txn_id.filter(|id| !id.is_empty()).map(str::to_owned).into_iter().collect();
         let name = format!("login:{}", bearer.session());
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(bearer.user_id().as_str()).await?;
         if tx.is_claimed(&asked_for(bearer.session())).await? {
             return Ok(Err(WRONG));
         }

@@ -3,6 +3,7 @@
 //! The exchange is settled in the store before anything is answered. This file refuses to know how
 //! the request was written, and leaves the rule of generations to `generation.rs`.
 
+use super::events::{Event, labels};
 use super::generation::Mark;
 use super::uses::Use;
 use super::{Caller, Declined, Denial, Failure, Minting, Pair, RefreshFault, Service};
@@ -17,7 +18,6 @@ impl Service {
     /// [`Declined::WrongRefreshToken`] when the token will not do; [`super::Failure`] when that
     /// could not be decided, and then the token is as good as before.
     pub async fn refresh(&self, text: &str, occasion: &Occasion<'_>) -> Result<Pair, Denial> {
-        let store = self.store()?;
         let mut scratch = Scratch::new();
         let bearer = match self.admit(text, &mut scratch, occasion) {
             Ok(bearer) => bearer,
@@ -25,17 +25,43 @@ impl Service {
             Err(denial) => return Err(denial),
         };
         let caller = Caller::of(&bearer);
+        let renewed = self.renew(&bearer, &caller).await;
+        let (user_id, device_id) = (caller.user_id.as_str(), caller.device_id.as_deref());
+        let (session, generation) = (caller.session, bearer.identifier().generation);
+        match &renewed {
+            Ok(_) => {
+                let labels = labels(bearer.appended());
+                self.tell(&Event::Refresh { user_id, device_id, session, generation, labels });
+            }
+            Err(denial @ (Denial::Declined(_) | Denial::Refused(_))) => {
+                let (reason, words) = (denial.into(), &*denial.to_string());
+                self.tell(&Event::RefreshRefused {
+                    user_id,
+                    device_id,
+                    session,
+                    generation,
+                    reason,
+                    words,
+                });
+            }
+            Err(Denial::Challenged(_) | Denial::Failed(_)) => {}
+        }
+        renewed
+    }
+
+    /// Settles the exchange of a refresh token that holds.
+    async fn renew(&self, bearer: &Bearer<'_>, caller: &Caller) -> Result<Pair, Denial> {
         let appended: Vec<_> = bearer.appended().collect();
         let now = self.now();
-        self.may_renew(&bearer, now)?;
+        self.may_renew(bearer, now)?;
 
-        let mut tx = store.begin().await?;
+        let mut tx = self.store()?.begin_for(&caller.user_id).await?;
         caller.judge(&tx.facts_about(&caller.user_id).await?, Gate::Unlocked).map_err(refused)?;
         let renewal = tx.renewal(caller.session).await?;
         let mut renewal = renewal.ok_or(wrong(RefreshFault::Retired))?;
-        let presented = Mark::of(&bearer);
+        let presented = Mark::of(bearer);
         let next = renewal.exchange(presented, now, self.policy.refresh_grace).map_err(wrong)?;
-        let pair = self.next_pair(&caller, &renewal, next, &appended)?;
+        let pair = self.next_pair(caller, &renewal, next, &appended)?;
         tx.put_renewal(&renewal).await?;
         if presented.generation == 0 {
             tx.use_session(caller.session).await?;
@@ -85,7 +111,9 @@ impl Service {
         if used.mark.generation == 0 {
             return Ok(store.use_session(used.session).await?);
         }
-        let mut tx = store.begin().await?;
+        let known = store.read().await?.renewal(used.session).await?;
+        let Some(known) = known else { return Ok(()) };
+        let mut tx = store.begin_for(&known.user_id).await?;
         let Some(mut renewal) = tx.renewal(used.session).await? else { return Ok(()) };
         if renewal.settle(used.mark, self.now()) {
             tx.put_renewal(&renewal).await?;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::begin::{Beginning, Chosen, Granted, shortened};
 use super::interactive::{Asked, Passed, Stage};
 use super::login::Begun;
-use super::{Caller, Declined, Denial, Failure, Service, random};
+use super::{Caller, Declined, Denial, Event, Failure, Service, random};
 use crate::config::Registration;
 use crate::ident::{DeviceId, Localpart, UserId};
 use crate::revocations::Fact;
@@ -177,17 +177,14 @@ impl Service {
         passed: &Passed,
     ) -> Result<Registered, Denial> {
         let wanted = Wanted::of(register, passed.remembered());
-        let hash = match (wanted.password_hash, register.password) {
-            (Some(hash), _) => hash,
+        let hash = match (&wanted.password_hash, register.password) {
+            (Some(hash), _) => hash.clone(),
             (None, Some(password)) => self.passwords.hash(password).await?,
             (None, None) => NO_PASSWORD.to_owned(),
         };
-        let name = match &wanted.username {
-            Some(username) => username.to_ascii_lowercase(),
-            None => new_localpart()?,
-        };
-        let user_id = self.server.user_id(&name);
-        let mut tx = self.store()?.begin().await?;
+        let name = wanted.username.as_ref().map(|name| name.to_ascii_lowercase());
+        let user_id = self.server.user_id(&name.map_or_else(new_localpart, Ok)?);
+        let mut tx = self.store()?.begin_for(&user_id).await?;
         if let Claimed::Before(done) = self.claim_operation(&mut tx, passed).await? {
             return self.registered_before(&done);
         }
@@ -203,7 +200,7 @@ impl Service {
         let user = user_id.as_str();
         let over = wanted.guest.map(|session| Fact::Session { user: user.into(), session });
         if let Some(over) = &over {
-            tx.append(over, None, &self.ring().ids()).await?;
+            tx.append(over, None, &self.ring().ids())?;
         }
         let beginning = Beginning {
             user_id: &user_id,
@@ -214,7 +211,16 @@ impl Service {
         };
         let done = self.first_session(tx, passed, &beginning, wanted.inhibit_login).await?;
         self.heard(over.as_ref());
+        self.tell_registered(&done, passed);
         Ok(done)
+    }
+
+    fn tell_registered(&self, done: &Registered, passed: &Passed) {
+        let by = passed.registration_token.as_ref().map_or("open", |_| "registration_token");
+        self.tell(&Event::Registered { user_id: &done.user_id, by });
+        if let Some(granted) = &done.granted {
+            self.logged_in(granted, OPERATION, false, &[]);
+        }
     }
 
     async fn first_session(
@@ -235,10 +241,8 @@ impl Service {
         let done = format!("{user_id} {}", granted.remember("", beginning.renewable));
         tx.finish_claim(&claim, granted.session, &done).await?;
         self.uses().expect(granted.session, self.now().plus(600_000), self.now());
-        if let Err(error) = tx.commit().await {
-            self.uses().forget(granted.session);
-            return Err(error.into());
-        }
+        // Whether a commit that fails was made may not be known: a repetition finds out.
+        tx.commit().await?;
         self.heard(fact.as_ref());
         Ok(Registered { user_id, granted: Some(granted) })
     }

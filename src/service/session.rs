@@ -3,7 +3,7 @@
 //! A revocation is answered after the commit; in this process it counts from the same moment on.
 //! This file refuses to know who asked on which face.
 
-use super::{Caller, Denial, Service};
+use super::{Caller, Denial, Event, Service};
 use crate::revocations::Fact;
 use crate::store::{Device, Tx};
 use crate::time::Timestamp;
@@ -38,7 +38,9 @@ impl Service {
             }
             None => Fact::Session { user: caller.user_id.as_str().into(), session: caller.session },
         };
-        self.end(tx, &fact).await
+        let Caller { user_id, device_id, session, .. } = caller;
+        let (device_id, session) = (device_id.as_deref(), *session);
+        self.end(tx, &fact, &Event::Logout { user_id, device_id, session }).await
     }
 
     /// Ends every session of the caller's user.
@@ -51,7 +53,8 @@ impl Service {
         tx.delete_devices(&caller.user_id, None).await?;
         tx.delete_renewals(&caller.user_id, None, None).await?;
         let fact = Fact::User { user: caller.user_id.as_str().into(), from, exempt: None };
-        self.end(tx, &fact).await
+        let event = Event::LogoutAll { user_id: &caller.user_id, session: caller.session };
+        self.end(tx, &fact, &event).await
     }
 
     /// Ends every session of a user, by an operator's hand; `None` when there is no such user.
@@ -59,15 +62,21 @@ impl Service {
     /// # Errors
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_sessions_of(&self, user_id: &str) -> Result<Option<Ended>, Denial> {
-        let tx = self.store()?.begin().await?;
-        self.end_all(tx, user_id).await
+        let tx = self.store()?.begin_for(user_id).await?;
+        self.end_all(tx, user_id, |devices| Event::SessionsEnded { user_id, devices }).await
     }
 
-    async fn end_all(&self, mut tx: Tx, user_id: &str) -> Result<Option<Ended>, Denial> {
+    async fn end_all<'e>(
+        &self,
+        mut tx: Tx,
+        user_id: &str,
+        event: impl FnOnce(u64) -> Event<'e>,
+    ) -> Result<Option<Ended>, Denial> {
         let Some(from) = tx.tick(user_id, self.now()).await? else { return Ok(None) };
         let devices = tx.delete_devices(user_id, None).await?;
         tx.delete_renewals(user_id, None, None).await?;
-        self.end(tx, &Fact::User { user: user_id.into(), from, exempt: None }).await?;
+        let fact = Fact::User { user: user_id.into(), from, exempt: None };
+        self.end(tx, &fact, &event(devices)).await?;
         Ok(Some(Ended { user_id: user_id.to_owned(), from, devices }))
     }
 
@@ -81,11 +90,11 @@ impl Service {
         user_id: &str,
         hash: &str,
     ) -> Result<Option<Ended>, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         if !tx.set_password_hash(user_id, hash).await? {
             return Ok(None);
         }
-        self.end_all(tx, user_id).await
+        self.end_all(tx, user_id, |devices| Event::PasswordReplaced { user_id, devices }).await
     }
 
     /// Ends one session, by an operator's hand, and takes its device away if it lives on one.
@@ -93,7 +102,7 @@ impl Service {
     /// # Errors
     /// [`super::Failure`] when the store is away, and then nothing has happened.
     pub async fn end_session(&self, user_id: &str, session: SessionId) -> Result<Ended, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(user_id).await?;
         let device = tx.device_of(session).await?.filter(|device| device.user_id == user_id);
         let devices = match &device {
             Some(device) => {
@@ -102,7 +111,8 @@ impl Service {
             }
             None => 0,
         };
-        self.end(tx, &Fact::Session { user: user_id.into(), session }).await?;
+        let fact = Fact::Session { user: user_id.into(), session };
+        self.end(tx, &fact, &Event::SessionEnded { user_id, ended: session }).await?;
         let from = session.beginning().plus(1);
         Ok(Ended { user_id: user_id.to_owned(), from, devices })
     }
@@ -117,7 +127,7 @@ impl Service {
 
     /// A transaction in which the caller's session lives and its account may act.
     pub(super) async fn judged(&self, caller: &Caller, gate: Gate) -> Result<Tx, Denial> {
-        let mut tx = self.store()?.begin().await?;
+        let mut tx = self.store()?.begin_for(&caller.user_id).await?;
         let facts = tx.facts_about(&caller.user_id).await?;
         caller.judge(&facts, gate)?;
         Ok(tx)
@@ -132,10 +142,17 @@ impl Service {
         Ok(tx.tick(&caller.user_id, after).await?.unwrap_or(after))
     }
 
-    pub(super) async fn end(&self, mut tx: Tx, fact: &Fact) -> Result<(), Denial> {
-        tx.append(fact, None, &self.ring().ids()).await?;
+    /// Commits an ending and tells of it.
+    pub(super) async fn end(
+        &self,
+        mut tx: Tx,
+        fact: &Fact,
+        event: &Event<'_>,
+    ) -> Result<(), Denial> {
+        tx.append(fact, None, &self.ring().ids())?;
         tx.commit().await?;
         self.heard(Some(fact));
+        self.tell(event);
         Ok(())
     }
 

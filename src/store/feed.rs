@@ -58,37 +58,63 @@ impl Store {
 }
 
 impl Tx {
-    /// Appends a fact. `hits_until` is the latest expiry of a token it may hit, `None` for never;
-    /// `hits_keys` are the keys such a token may be signed with.
-    ///
-    /// Take it last: from here to the commit nobody else can append.
+    /// Appends a fact, at the commit. `hits_until` is the latest expiry of a token it may hit,
+    /// `None` for never; `hits_keys` are the keys such a token may be signed with.
     ///
     /// # Errors
-    /// [`StoreError`] when the store is away.
-    pub async fn append(
+    /// [`StoreError::Randomness`].
+    pub fn append(
         &mut self,
         fact: &Fact,
         hits_until: Option<Timestamp>,
         hits_keys: &[KeyId],
     ) -> Result<(), StoreError> {
-        const SQL: &str = "INSERT INTO feed \
-             (sequence, random, kind, user_id, device_id, session, tick, value, hits_until, hits_keys) \
-             SELECT COALESCE(MAX(sequence), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM feed";
         let nonce = u64::from_be_bytes(random()?);
         let keys: Vec<_> = hits_keys.iter().map(KeyId::to_string).collect();
         let columns = Columns::of(fact);
-        let args = [
-            Arg::Text(&format!("{nonce:016x}")),
-            Arg::Text(columns.kind),
-            Arg::Maybe(columns.user_id),
-            Arg::Maybe(columns.device_id),
-            Arg::Maybe(columns.session.as_deref()),
-            Arg::MaybeInt(columns.tick.map(number)),
-            Arg::Maybe(columns.value.as_deref()),
-            Arg::Int(hits_until.map_or(0, number)),
-            Arg::Text(&keys.join(",")),
-        ];
-        self.run(SQL, &args).await.map(|_| ())
+        self.lines.push(Line {
+            random: format!("{nonce:016x}"),
+            kind: columns.kind,
+            user_id: columns.user_id.map(str::to_owned),
+            device_id: columns.device_id.map(str::to_owned),
+            session: columns.session,
+            tick: columns.tick.map(number),
+            value: columns.value,
+            hits_until: hits_until.map_or(0, number),
+            hits_keys: keys.join(","),
+        });
+        Ok(())
+    }
+
+    /// Makes everything done in this transaction last, and the facts stand in the feed in the order
+    /// of commits: their lock is taken here, after every other.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away; then nothing was done, or it is not known whether it
+    /// was.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        const SQL: &str = "INSERT INTO feed \
+             (sequence, random, kind, user_id, device_id, session, tick, value, hits_until, hits_keys) \
+             SELECT COALESCE(MAX(sequence), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM feed";
+        let lines = std::mem::take(&mut self.lines);
+        if !lines.is_empty() {
+            self.lock_feed().await?;
+        }
+        for line in &lines {
+            let args = [
+                Arg::Text(&line.random),
+                Arg::Text(line.kind),
+                Arg::Maybe(line.user_id.as_deref()),
+                Arg::Maybe(line.device_id.as_deref()),
+                Arg::Maybe(line.session.as_deref()),
+                Arg::MaybeInt(line.tick),
+                Arg::Maybe(line.value.as_deref()),
+                Arg::Int(line.hits_until),
+                Arg::Text(&line.hits_keys),
+            ];
+            self.run(SQL, &args).await?;
+        }
+        self.finish().await
     }
 
     /// The keys that are never used again.
@@ -96,7 +122,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn retired_keys(&mut self) -> Result<Vec<KeyId>, StoreError> {
-        const SQL: &str = "SELECT value FROM feed WHERE kind = 'key retired'";
+        const SQL: &str = "SELECT value FROM feed WHERE user_id IS NULL AND kind = 'key retired'";
         let rows = self.rows(SQL, &[]).await?;
         let id = |row: &Row| KeyId::parse(&row.text(0)?).ok_or(StoreError::Damaged("feed"));
         rows.iter().map(id).collect()
@@ -109,13 +135,26 @@ impl Tx {
     /// [`StoreError`] when the store is away or an entry cannot be read.
     pub async fn facts_about(&mut self, user_id: &str) -> Result<Revocations, StoreError> {
         const SQL: &str = "SELECT sequence, random, kind, user_id, device_id, session, tick, value \
-             FROM feed WHERE user_id = $1 OR kind = 'server'";
+             FROM feed WHERE user_id = $1 OR (user_id IS NULL AND kind = 'server')";
         let facts = Revocations::default();
         for row in self.rows(SQL, &[Arg::Text(user_id)]).await? {
             facts.append(&Entry::read(&row)?.fact);
         }
         Ok(facts)
     }
+}
+
+/// A row that is to be appended.
+pub(super) struct Line {
+    random: String,
+    kind: &'static str,
+    user_id: Option<String>,
+    device_id: Option<String>,
+    session: Option<String>,
+    tick: Option<i64>,
+    value: Option<String>,
+    hits_until: i64,
+    hits_keys: String,
 }
 
 /// A fact as it lies in the table.

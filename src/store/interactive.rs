@@ -105,7 +105,7 @@ impl Tx {
         Ok(self.run(SQL, &[Arg::Text(token), Arg::Int(number(now))]).await? == 1)
     }
 
-    /// Notes that an interactive session has passed a stage; rows long dead are swept on the way.
+    /// Notes that an interactive session has passed a stage.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
@@ -115,12 +115,9 @@ impl Tx {
         stage: &str,
         value: Option<&str>,
         expires_at: Timestamp,
-        now: Timestamp,
     ) -> Result<(), StoreError> {
-        const SWEEP: &str = "DELETE FROM stages WHERE expires_at < $1";
         const SQL: &str = "INSERT INTO stages (interactive, stage, value, expires_at) \
              VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-        self.run(SWEEP, &[Arg::Int(number(now))]).await?;
         let (interactive, stage) = (Arg::Text(interactive), Arg::Text(stage));
         let args = [interactive, stage, Arg::Maybe(value), Arg::Int(number(expires_at))];
         self.run(SQL, &args).await.map(|_| ())

@@ -1,7 +1,8 @@
 //! What has to be remembered: accounts, devices, facts, claims and nodes, in one database.
 //!
-//! A folder holds the SQLite file; its mode is 0700. This floor knows rows and transactions; it
-//! refuses to know keys, tokens and HTTP, and it decides nothing: services do.
+//! It is a SQLite file in a folder of mode 0700, or a database of a PostgreSQL server. This floor
+//! knows rows and transactions; it refuses to know keys, tokens and HTTP, and it decides nothing:
+//! services do.
 
 mod claims;
 mod devices;
@@ -12,6 +13,7 @@ mod nodes;
 mod refreshes;
 mod users;
 
+use std::fmt;
 use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -21,7 +23,7 @@ use engine::{Arg, Pool};
 
 pub use claims::{Claim, Claimed};
 pub use devices::Device;
-pub use engine::Tx;
+pub use engine::{Listener, Server, Tx};
 pub use feed::{Cursor, Entry};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
@@ -59,12 +61,26 @@ pub enum StoreError {
         /// What the engine says.
         source: Box<StoreError>,
     },
+    /// A database of a server cannot be opened.
+    #[error("cannot open the database {place}: {source}")]
+    Server {
+        /// Which, without any password.
+        place: String,
+        /// What the engine says.
+        source: Box<StoreError>,
+    },
     /// There is no database where one must be.
-    #[error("there is no database in {0}: run `amaretti serve` once, or name its folder by --data")]
-    Missing(PathBuf),
+    #[error("there is no database {0}: {1}")]
+    Missing(String, &'static str),
+    /// The database was made by a newer version of this program.
+    #[error("it was brought up to date by a newer version of amaretti than this one")]
+    Newer,
+    /// A statement failed and the transaction was to be committed all the same.
+    #[error("a statement of this transaction has failed, so nothing was done")]
+    Undone,
     /// The database is for another server.
     #[error(
-        "this database is for the server {recorded}, not {asked}: name another folder by --data, or set the server name to {recorded}"
+        "this database is for the server {recorded}, not {asked}: name another one (--data, or the setting database), or set the server name to {recorded}"
     )]
     OtherServer {
         /// The name in the database.
@@ -89,6 +105,25 @@ pub enum StoreError {
     Randomness(#[from] NoRandomness),
 }
 
+/// Where a store lies.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In a SQLite file in this folder.
+    Folder(PathBuf),
+    /// In a database of a PostgreSQL server.
+    Server(Server),
+}
+
+impl fmt::Display for Place {
+    /// Without any password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "in {}", folder.display()),
+            Self::Server(server) => f.write_str(&server.place()),
+        }
+    }
+}
+
 /// The database.
 #[derive(Clone)]
 pub struct Store {
@@ -97,55 +132,65 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database in `folder`, making both when they are not there.
+    /// Opens the database in `place`: brought up to date, and made where that can be done.
     ///
     /// # Errors
     /// [`StoreError::OtherServer`] when it was made for a server of another name; others when it
     /// cannot be made or read.
-    pub async fn open(folder: &Path, server: &ServerName) -> Result<Self, StoreError> {
-        let blame = |source| StoreError::Folder { path: folder.to_owned(), source };
-        if !folder.exists() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(blame)?;
-            std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(blame)?;
-        }
-        let path = folder.join(FILE);
-        let pool = Pool::open(&path).await.map_err(|error| match error {
-            StoreError::Engine(_) | StoreError::Migration(_) => {
-                StoreError::NotADatabase { path, source: Box::new(error) }
-            }
-            error => error,
-        })?;
-        let mut tx = pool.begin().await?;
-        let id = match tx.row("SELECT id, server_name FROM store", &[]).await? {
-            Some(row) => {
-                let recorded = row.text(1)?;
-                if recorded != server.as_str() {
-                    let asked = server.to_string();
-                    return Err(StoreError::OtherServer { recorded, asked });
-                }
-                StoreId::parse(&row.text(0)?).ok_or(StoreError::Damaged("store"))?
+    pub async fn open(place: &Place, server: &ServerName) -> Result<Self, StoreError> {
+        Self::open_or(place, server, None).await
+    }
+
+    async fn open_or(
+        place: &Place,
+        server: &ServerName,
+        missing: Option<&'static str>,
+    ) -> Result<Self, StoreError> {
+        let pool = match place {
+            Place::Folder(folder) => open_folder(folder).await?,
+            Place::Server(at) => Pool::open_server(at).await.map_err(|error| {
+                StoreError::Server { place: at.place(), source: Box::new(error) }
+            })?,
+        };
+        let known = pool.read().await?.store_row().await?;
+        let (id, recorded) = match known {
+            Some(known) => known,
+            None if let Some(missing) = missing => {
+                return Err(StoreError::Missing(place.to_string(), missing));
             }
             None => {
-                let id = StoreId::from_bytes(random()?);
-                const SQL: &str = "INSERT INTO store (only_row, id, server_name, has_had_key) VALUES (1, $1, $2, 0)";
-                let args = [Arg::Text(&id.to_string()), Arg::Text(server.as_str())];
-                tx.run(SQL, &args).await?;
-                id
+                // Of many who start at once one gives it its name.
+                let id = StoreId::from_bytes(random()?).to_string();
+                let mut tx = pool.begin(None).await?;
+                const SQL: &str = "INSERT INTO store (only_row, id, server_name, has_had_key) \
+                     VALUES (1, $1, $2, 0) ON CONFLICT DO NOTHING";
+                tx.run(SQL, &[Arg::Text(&id), Arg::Text(server.as_str())]).await?;
+                let known = tx.store_row().await?.ok_or(StoreError::Damaged("store"))?;
+                tx.commit().await?;
+                known
             }
         };
-        tx.commit().await?;
+        if recorded != server.as_str() {
+            return Err(StoreError::OtherServer { recorded, asked: server.to_string() });
+        }
+        let id = StoreId::parse(&id).ok_or(StoreError::Damaged("store"))?;
         Ok(Self { pool, id })
     }
 
-    /// Opens the database in `folder`, which must be there.
+    /// Opens the database in `place`, which must be there.
     ///
     /// # Errors
     /// [`StoreError::Missing`], and those of [`Self::open`].
-    pub async fn open_existing(folder: &Path, server: &ServerName) -> Result<Self, StoreError> {
-        if !folder.join(FILE).exists() {
-            return Err(StoreError::Missing(folder.to_owned()));
+    pub async fn open_existing(place: &Place, server: &ServerName) -> Result<Self, StoreError> {
+        const SERVER: &str = "run `amaretti keys new` to make it";
+        const FOLDER: &str = "run `amaretti serve` once, or name its folder by --data";
+        match place {
+            Place::Folder(folder) if !folder.join(FILE).exists() => {
+                Err(StoreError::Missing(place.to_string(), FOLDER))
+            }
+            Place::Folder(_) => Self::open(place, server).await,
+            Place::Server(_) => Self::open_or(place, server, Some(SERVER)).await,
         }
-        Self::open(folder, server).await
     }
 
     /// The name of this store, which its keys are made for.
@@ -154,20 +199,39 @@ impl Store {
         self.id
     }
 
-    /// Begins a transaction that nobody else can write beside.
+    /// Begins a transaction that writes and is about no user; what it reads and then writes has to
+    /// be one statement, or a row that is claimed.
     ///
     /// # Errors
     /// [`StoreError::Engine`] when the store is away.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        self.pool.begin().await
+        self.pool.begin(None).await
     }
 
-    /// Begins a transaction that only reads.
+    /// Begins a transaction that writes about a user: up to its end nobody else does, so what it
+    /// reads about the user stays true. It is about no other user.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`] when the store is away.
+    pub async fn begin_for(&self, user_id: &str) -> Result<Tx, StoreError> {
+        self.pool.begin(Some(user_id)).await
+    }
+
+    /// Begins a transaction that only reads, and sees one state of the database.
     ///
     /// # Errors
     /// [`StoreError::Engine`] when the store is away.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         self.pool.read().await
+    }
+
+    /// A connection of its own that hears of what others append to the feed; `None` where nobody
+    /// tells: SQLite, and a pooler in between.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`] when the store is away.
+    pub async fn listener(&self) -> Result<Option<Listener>, StoreError> {
+        self.pool.listener().await
     }
 
     /// Lets go of every connection.
@@ -178,3 +242,27 @@ impl Store {
 
 /// The database's file in the data folder.
 const FILE: &str = "amaretti.sqlite";
+
+/// Makes the folder when it is not there, and opens the file in it.
+async fn open_folder(folder: &Path) -> Result<Pool, StoreError> {
+    let blame = |source| StoreError::Folder { path: folder.to_owned(), source };
+    if !folder.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(blame)?;
+        std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(blame)?;
+    }
+    let path = folder.join(FILE);
+    Pool::open_file(&path).await.map_err(|error| match error {
+        StoreError::Engine(_) | StoreError::Migration(_) => {
+            StoreError::NotADatabase { path, source: Box::new(error) }
+        }
+        error => error,
+    })
+}
+
+impl Tx {
+    /// The id of the store and the name of the server it is for.
+    async fn store_row(&mut self) -> Result<Option<(String, String)>, StoreError> {
+        let row = self.row("SELECT id, server_name FROM store", &[]).await?;
+        row.map(|row| Ok((row.text(0)?, row.text(1)?))).transpose()
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! This file refuses to know which key mints.
 
+use super::claims::KEPT;
 use super::engine::{Arg, Tx};
 use super::users::{instant, number};
 use super::{Store, StoreError};
@@ -35,8 +36,25 @@ impl Store {
         let mut tx = self.begin().await?;
         let args = [Arg::Text(&node.name), seen_at, Arg::Text(&keys.join(","))];
         tx.run(SQL, &args).await?;
-        let long_gone = Arg::Int(number(node.seen_at.minus(LIVE * 100)));
-        tx.run("DELETE FROM nodes WHERE seen_at < $1", &[long_gone]).await?;
+        tx.commit().await?;
+        self.sweep(node.seen_at).await
+    }
+
+    /// Takes away what is long over: nodes, claims and stages. Nobody waits for it, and of many who
+    /// sweep at once one does.
+    async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        if !tx.may_sweep().await? {
+            return Ok(());
+        }
+        let over = [
+            ("DELETE FROM nodes WHERE seen_at < $1", LIVE * 100),
+            ("DELETE FROM claims WHERE expires_at < $1", KEPT),
+            ("DELETE FROM stages WHERE expires_at < $1", KEPT),
+        ];
+        for (sql, kept) in over {
+            tx.run(sql, &[Arg::Int(number(now.minus(kept)))]).await?;
+        }
         tx.commit().await
     }
 

@@ -156,6 +156,7 @@ rows! { outcomes of Outcome:
     Outcome::WrongMethod = Outcome::WrongMethod => (405, "M_UNRECOGNIZED", None, None);
     Outcome::OtherProxy(_) = Outcome::OtherProxy("X-Forwarded-Uri") => (400, "M_UNKNOWN", None, None);
     Outcome::BadProxy(_) = Outcome::BadProxy("it is mute") => (503, "M_UNKNOWN", None, Some(5000));
+    Outcome::NotTheHomeserver = Outcome::NotTheHomeserver => (401, "M_FORBIDDEN", None, None);
     Outcome::TimedOut = Outcome::TimedOut => (503, "M_UNKNOWN", None, Some(1000));
     Outcome::Denied(_) = Denial::from(Failure::Stale).into() => (503, "M_UNKNOWN", None, Some(2000));
 }

@@ -82,8 +82,7 @@ async fn settled(town: &Town, client: &Client) {
     client.whoami().await.good();
     let raw = town.raw_database().await;
     until("the store is told of the first use", async || {
-        let open = sqlx::query("SELECT 1 FROM refreshes WHERE branches <> ''");
-        open.fetch_all(&raw).await.unwrap().is_empty()
+        raw.number("SELECT COUNT(*) FROM refreshes WHERE branches <> ''").await == 0
     })
     .await;
 }

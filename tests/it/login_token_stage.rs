@@ -92,9 +92,9 @@ async fn who_repeats_a_transaction_in_its_session_is_let_through() {
     let session = alice.challenged("POST", PASSWORD, &new_password()).await;
     let auth = by_token(&session, &token, "t1");
     let raw = town.raw_database().await;
-    sqlx::query("ALTER TABLE users RENAME TO users_away").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE users RENAME TO users_away").await;
     alice.with_auth("POST", PASSWORD, &new_password(), &auth).await.unavailable();
-    sqlx::query("ALTER TABLE users_away RENAME TO users").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE users_away RENAME TO users").await;
 
     let stranger = by_token(&session, &token, "t2");
     alice.with_auth("POST", PASSWORD, &new_password(), &stranger).await.not_proved();

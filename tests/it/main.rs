@@ -7,6 +7,7 @@ mod support;
 
 mod answers;
 mod arbitrary;
+mod audit;
 mod body;
 mod claims;
 mod clock;
@@ -26,6 +27,7 @@ mod health;
 mod howto;
 mod inner;
 mod interactive;
+mod introspect;
 mod keys;
 mod limits;
 mod locked;

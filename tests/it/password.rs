@@ -179,9 +179,9 @@ async fn a_change_that_fails_halfway_has_not_happened() {
     let body = json!({ "new_password": NEW });
     let session = caller.challenged("POST", PASSWORD, &body).await;
     let auth = caller.password_proof(&session);
-    sqlx::query("ALTER TABLE devices RENAME TO devices_away").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE devices RENAME TO devices_away").await;
     caller.with_auth("POST", PASSWORD, &body, &auth).await.unavailable();
-    sqlx::query("ALTER TABLE devices_away RENAME TO devices").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE devices_away RENAME TO devices").await;
 
     town.alice().await.whoami().await.good();
     other.whoami().await.good();

@@ -225,7 +225,7 @@ async fn a_feed_that_is_too_old_is_no_verdict_on_a_refresh_token() {
     let town = Town::with(Setting { max_staleness, ..Setting::default() }).await;
     let ((alice, token), raw) = (town.renewing_alice().await, town.raw_database().await);
     let _following = town.follow();
-    sqlx::query("ALTER TABLE feed RENAME TO feed_away").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE feed RENAME TO feed_away").await;
 
     until("the feed is too old", async || alice.whoami().await.status == 503).await;
     let answer = alice.refresh(&token).await;

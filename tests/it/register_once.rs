@@ -18,7 +18,7 @@ fn by_token(session: &str) -> Value {
 
 async fn users(town: &Town) -> i64 {
     let raw = town.raw_database().await;
-    sqlx::query_scalar("SELECT COUNT(*) FROM users").fetch_one(&raw).await.unwrap()
+    raw.number("SELECT COUNT(*) FROM users").await
 }
 
 /// The same bodies, all sent at once.

@@ -149,7 +149,7 @@ async fn a_feed_that_was_replaced_is_read_again_and_nothing_heard_is_forgotten()
     let _following = town.follow();
     let raw = town.raw_database().await;
     for sql in ["DELETE FROM feed WHERE kind = 'device'", "UPDATE feed SET random = 'other'"] {
-        sqlx::query(sql).execute(&raw).await.unwrap();
+        raw.run(sql).await;
     }
 
     let beside = town.again().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{ALICE, ALICES_PASSWORD, Setting, Town, Wanted, until};
+use crate::support::{ALICE, ALICES_PASSWORD, Raw, Setting, Town, Wanted, until};
 
 #[tokio::test]
 async fn bearers_go_on() {
@@ -54,12 +54,12 @@ async fn what_is_no_token_is_none_with_or_without_a_store() {
 }
 
 /// Fails every look at the feed from now on.
-async fn lose_feed(raw: &sqlx::SqlitePool) {
-    sqlx::query("ALTER TABLE feed RENAME TO feed_away").execute(raw).await.unwrap();
+async fn lose_feed(raw: &Raw) {
+    raw.run("ALTER TABLE feed RENAME TO feed_away").await;
 }
 
-async fn find_feed(raw: &sqlx::SqlitePool) {
-    sqlx::query("ALTER TABLE feed_away RENAME TO feed").execute(raw).await.unwrap();
+async fn find_feed(raw: &Raw) {
+    raw.run("ALTER TABLE feed_away RENAME TO feed").await;
 }
 
 #[tokio::test]
@@ -126,9 +126,9 @@ async fn a_login_token_is_not_spent_by_a_login_that_fails() {
     let town = Town::new().await;
     let raw = town.raw_database().await;
     let token = town.login_token();
-    sqlx::query("ALTER TABLE devices RENAME TO devices_away").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE devices RENAME TO devices_away").await;
     town.anonymous().spend(&token, &json!({ "txn_id": "t1" })).await.unavailable();
-    sqlx::query("ALTER TABLE devices_away RENAME TO devices").execute(&raw).await.unwrap();
+    raw.run("ALTER TABLE devices_away RENAME TO devices").await;
 
     let answer = town.anonymous().spend(&token, &json!({ "txn_id": "t1" })).await;
 
@@ -153,10 +153,7 @@ async fn a_row_that_cannot_be_read_is_our_fault() {
     let (alice, raw) = (town.alice().await, town.raw_database().await);
     let aside = town.bearing(Wanted { device: None, ..Wanted::access() });
     aside.logout().await.good();
-    sqlx::query("UPDATE feed SET session = 'damaged' WHERE session IS NOT NULL")
-        .execute(&raw)
-        .await
-        .unwrap();
+    raw.run("UPDATE feed SET session = 'damaged' WHERE session IS NOT NULL").await;
 
     alice.logout().await.unavailable();
     alice.whoami().await.good();

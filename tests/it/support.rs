@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod home;
 mod log;
 mod mint;
 mod proof;
@@ -15,23 +16,23 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use amaretti::config::Networks;
+use amaretti::config::{AuditTo, Networks};
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
-use amaretti::keyfile::{self, Held};
 use amaretti::revocations::{Fact, Standing};
+use amaretti::secret::Secret;
 use amaretti::service::{
-    Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
+    Audit, Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
 };
 use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
-use amaretti::token::{Account, AccountState, Kind};
+use amaretti::token::{Account, AccountState};
 use axum::Router;
-use tempfile::TempDir;
 use tokio::sync::watch;
 
 pub(crate) use answer::Answer;
 pub(crate) use client::Client;
+pub(crate) use home::{Home, Raw};
 pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
 pub(crate) use proof::*;
@@ -68,6 +69,8 @@ pub(crate) struct Setting {
     pub(crate) patience: Duration,
     pub(crate) max_staleness: Duration,
     pub(crate) asking: Option<Asking>,
+    /// What a homeserver proves itself by.
+    pub(crate) homeserver: Option<&'static str>,
 }
 
 impl Default for Setting {
@@ -81,13 +84,14 @@ impl Default for Setting {
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
             asking: None,
+            homeserver: None,
         }
     }
 }
 
 /// A node and where it lives.
 pub(crate) struct Town {
-    folder: Arc<TempDir>,
+    home: Arc<Home>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Store,
     pub(crate) service: Arc<Service>,
@@ -111,6 +115,7 @@ impl Routers {
             query_token,
             token_refresh,
             public_url: public_url.map(str::to_owned),
+            homeserver: setting.homeserver.map(|text| Arc::new(Secret::parse(text).unwrap())),
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit,
             patience,
@@ -138,9 +143,9 @@ impl Town {
 
     pub(crate) async fn with(setting: Setting) -> Self {
         log::listen();
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let store = open_store(&folder).await.unwrap();
-        make_key(&store, &keys_of(&folder), BEGINNING).await.unwrap();
+        let home = Arc::new(Home::new());
+        let store = open_store(&home).await.unwrap();
+        make_key(&store, &home.keys(), BEGINNING).await.unwrap();
         let passwords = Passwords::new(1, CHEAP).unwrap();
         for (user, password) in [(ALICE, ALICES_PASSWORD), (BOB, BOBS_PASSWORD)] {
             let hash = passwords.hash(password).await.unwrap();
@@ -149,7 +154,7 @@ impl Town {
             tx.commit().await.unwrap();
         }
         store.close().await;
-        Self::open(folder, Arc::new(ManualClock::at(BEGINNING)), setting).await.unwrap()
+        Self::open(home, Arc::new(ManualClock::at(BEGINNING)), setting).await.unwrap()
     }
 
     /// The same town after a restart, or a second process in the same folder.
@@ -158,66 +163,63 @@ impl Town {
     }
 
     pub(crate) async fn again_with(&self, setting: Setting) -> Self {
-        Self::open(self.folder.clone(), self.clock.clone(), setting).await.unwrap()
+        Self::open(self.home.clone(), self.clock.clone(), setting).await.unwrap()
     }
 
     /// The same town after a restart with the clock put to another instant.
     pub(crate) async fn again_at(&self, now: Timestamp) -> Self {
         let clock = Arc::new(ManualClock::at(now));
-        Self::open(self.folder.clone(), clock, Setting::default()).await.unwrap()
+        Self::open(self.home.clone(), clock, Setting::default()).await.unwrap()
     }
 
     /// Starts a node in the folder once more, to see whether it does.
     pub(crate) async fn starts(&self) -> Result<Self, KeyCareError> {
-        Self::open(self.folder.clone(), self.clock.clone(), Setting::default()).await
+        Self::open(self.home.clone(), self.clock.clone(), Setting::default()).await
     }
 
     async fn open(
-        folder: Arc<TempDir>,
+        home: Arc<Home>,
         clock: Arc<ManualClock>,
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
-        let store = open_store(&folder).await.unwrap();
-        let service = Arc::new(Service::new(
+        let store = open_store(&home).await.unwrap();
+        let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
             Some(store.clone()),
             Passwords::new(1, CHEAP).unwrap(),
             setting.policy,
             clock.clone(),
-        ));
-        let care = Arc::new(KeyCare::new(keys_of(&folder), node_name()));
+        );
+        let name = node_name();
+        let audit = Audit::open(Some(AuditTo::File(audit_of(&home))), "node", &name).unwrap();
+        let service = Arc::new(service.audited(audit));
+        let care = Arc::new(KeyCare::new(home.keys(), name));
         let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
         let following = Mutex::new(Some(following.await.unwrap()));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
-        Ok(Self { folder, clock, store, service, care, following, routers })
-    }
-
-    /// A node beside this one, without store and feed, that holds subkeys of one kind or more.
-    pub(crate) async fn verifier_of(&self, kinds: &[Kind], asking: Asking) -> Verifier {
-        let exported = tempfile::tempdir().unwrap();
-        for file in keyfile::read_folder(&self.keys_folder()).unwrap() {
-            let Held::Key(key) = &file.held else { panic!("a whole key") };
-            for kind in kinds {
-                let subkey = key.subkey(*kind);
-                keyfile::write_subkey(exported.path(), &subkey, file.store, file.created).unwrap();
-            }
-        }
-        let service = Arc::new(Service::new(
-            ServerName::parse(SERVER).unwrap(),
-            None,
-            Passwords::new(1, CHEAP).unwrap(),
-            Policy { no_feed_life: None, ..Policy::default() },
-            self.clock.clone(),
-        ));
-        let folder = Arc::new(exported);
-        KeyCare::new(folder.path().to_owned(), node_name()).start(&service).await.unwrap();
-        let setting = Setting { asking: Some(asking), ..Setting::default() };
-        Verifier { routers: Routers::of(&service, setting), _folder: folder }
+        Ok(Self { home, clock, store, service, care, following, routers })
     }
 
     /// A node beside this one that holds the same keys and has neither store nor feed.
     pub(crate) async fn verifier(&self, longest_life: Option<u64>) -> Verifier {
+        self.verifier_with(longest_life, Setting::default()).await
+    }
+
+    pub(crate) async fn verifier_with(
+        &self,
+        longest_life: Option<u64>,
+        setting: Setting,
+    ) -> Verifier {
+        self.verifier_holding(self.keys_folder(), longest_life, setting).await
+    }
+
+    async fn verifier_holding(
+        &self,
+        keys: PathBuf,
+        longest_life: Option<u64>,
+        setting: Setting,
+    ) -> Verifier {
         let service = Arc::new(Service::new(
             ServerName::parse(SERVER).unwrap(),
             None,
@@ -225,11 +227,8 @@ impl Town {
             Policy { no_feed_life: longest_life, ..Policy::default() },
             self.clock.clone(),
         ));
-        KeyCare::new(self.keys_folder(), node_name()).start(&service).await.unwrap();
-        Verifier {
-            routers: Routers::of(&service, Setting::default()),
-            _folder: self.folder.clone(),
-        }
+        KeyCare::new(keys, node_name()).start(&service).await.unwrap();
+        Verifier { routers: Routers::of(&service, setting), _home: self.home.clone() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -247,20 +246,23 @@ impl Town {
     }
 
     pub(crate) fn keys_folder(&self) -> PathBuf {
-        keys_of(&self.folder)
+        self.home.keys()
+    }
+
+    /// What was told on the audit stream of every node in this folder, oldest first.
+    pub(crate) fn audited(&self) -> Vec<serde_json::Value> {
+        let lines = std::fs::read_to_string(audit_of(&self.home)).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Opens the store of this town under a server name of one's own.
     pub(crate) async fn open_store_as(&self, server: &str) -> Result<Store, StoreError> {
-        Store::open(&data_of(&self.folder), &ServerName::parse(server).unwrap()).await
+        Store::open(&self.home.place(), &ServerName::parse(server).unwrap()).await
     }
 
     /// The database itself, for what no program of ours does to it.
-    pub(crate) async fn raw_database(&self) -> sqlx::SqlitePool {
-        let file = data_of(&self.folder).join("amaretti.sqlite");
-        sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(file))
-            .await
-            .unwrap()
+    pub(crate) async fn raw_database(&self) -> Raw {
+        self.home.raw().await
     }
 
     /// Follows the feed from now on.
@@ -281,7 +283,7 @@ impl Town {
     /// Writes a fact as another process would: this node has not heard it yet.
     pub(crate) async fn write_unheard(&self, fact: &Fact) {
         let mut tx = self.store.begin().await.unwrap();
-        tx.append(fact, None, &[]).await.unwrap();
+        tx.append(fact, None, &[]).unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -296,23 +298,19 @@ impl Town {
 /// A node without store and feed.
 pub(crate) struct Verifier {
     routers: Routers,
-    _folder: Arc<TempDir>,
+    _home: Arc<Home>,
 }
 
 /// The standing of an account that is locked.
 pub(crate) const LOCKED: Standing =
     Standing::Open(Account { state: AccountState::Locked, admin: false });
 
-async fn open_store(folder: &TempDir) -> Result<Store, StoreError> {
-    Store::open(&data_of(folder), &ServerName::parse(SERVER).unwrap()).await
+async fn open_store(home: &Home) -> Result<Store, StoreError> {
+    Store::open(&home.place(), &ServerName::parse(SERVER).unwrap()).await
 }
 
-fn data_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("data")
-}
-
-fn keys_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("keys")
+fn audit_of(home: &Home) -> PathBuf {
+    home.path().join("audit")
 }
 
 fn node_name() -> String {

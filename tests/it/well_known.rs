@@ -41,10 +41,10 @@ async fn a_login_says_where_to_go_where_that_is_known() {
     let public_url = Some("https://matrix.example.com");
     let told = Town::with(Setting { public_url, ..Setting::default() }).await;
     let nobody = told.anonymous();
-    let untold = Town::new().await.anonymous();
+    let untold = Town::new().await;
 
     let with = nobody.password("alice", ALICES_PASSWORD, &json!({})).await;
-    let without = untold.password("alice", ALICES_PASSWORD, &json!({})).await;
+    let without = untold.anonymous().password("alice", ALICES_PASSWORD, &json!({})).await;
 
     let url = &with.good()["well_known"]["m.homeserver"]["base_url"];
     assert_eq!(url, "https://matrix.example.com");

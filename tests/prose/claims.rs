@@ -90,6 +90,17 @@ pub(crate) fn metrics(metrics: &[amaretti::http::Metric]) -> String {
     format!("{head}{}", metrics.iter().map(row).collect::<String>())
 }
 
+/// The events of the audit stream as a table of Markdown.
+#[cfg(feature = "server")]
+pub(crate) fn events(events: &[amaretti::service::EventSort]) -> String {
+    let row = |event: &amaretti::service::EventSort| {
+        let fields: Vec<_> = event.fields.iter().map(|field| format!("`{field}`")).collect();
+        format!("| `{}` | {} | {} |\n", event.name, fields.join(", "), event.meaning)
+    };
+    let head = "| event | fields | what has happened |\n| --- | --- | --- |\n";
+    format!("{head}{}", events.iter().map(row).collect::<String>())
+}
+
 /// Every number of three digits that is said to be one of characters.
 pub(crate) fn lengths(page: &str) -> Vec<usize> {
     let words: Vec<_> = page.split_whitespace().collect();

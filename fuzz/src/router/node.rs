@@ -8,7 +8,7 @@ use amaretti::config::{Networks, Registration};
 use amaretti::http::{self, Face};
 use amaretti::ident::ServerName;
 use amaretti::service::{Following, HashCost, KeyCare, Passwords, Policy, Service, make_key};
-use amaretti::store::{RegistrationToken, Store};
+use amaretti::store::{Place, RegistrationToken, Store};
 use amaretti::time::{Clock, ManualClock, Timestamp};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -48,6 +48,7 @@ impl Node {
             query_token: true,
             token_refresh: true,
             public_url: Some("https://matrix.example.com".to_owned()),
+            homeserver: None,
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
@@ -98,7 +99,7 @@ impl Node {
 /// A service that everybody may register at, and its store.
 async fn service(folder: &TempDir, clock: Arc<ManualClock>) -> (Arc<Service>, Store) {
     let server = ServerName::parse("example.com").unwrap();
-    let store = Store::open(&folder.path().join("data"), &server).await.unwrap();
+    let store = Store::open(&Place::Folder(folder.path().join("data")), &server).await.unwrap();
     let keys = folder.path().join("keys");
     make_key(&store, &keys, clock.now()).await.unwrap();
     let mut tx = store.begin().await.unwrap();

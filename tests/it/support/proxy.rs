@@ -2,9 +2,11 @@
 
 use amaretti::config::{Foreign, Proxy};
 use amaretti::http::ForwardAuth;
+use amaretti::keyfile::{self, Held};
 use amaretti::secret::Secret;
+use amaretti::token::Kind;
 
-use super::{Answer, Client, Setting, Town};
+use super::{Answer, Client, Setting, Town, Verifier};
 
 /// What every proxy here sends to be known by.
 pub(crate) const SECRET: &str = "7c9f1e0b52a84d36a1c0e4f9b8d72635";
@@ -39,6 +41,20 @@ impl Town {
     pub(crate) async fn asked_again(&self) -> Self {
         let asking = Some(Asking::by(Proxy::Haproxy));
         self.again_with(Setting { asking, ..Setting::default() }).await
+    }
+
+    /// A node beside this one, without store and feed, that holds subkeys of some kinds alone.
+    pub(crate) async fn verifier_of(&self, kinds: &[Kind], asking: Asking) -> Verifier {
+        let exported = self.keys_folder().with_file_name(format!("exported-{}", kinds.len()));
+        for file in keyfile::read_folder(&self.keys_folder()).unwrap() {
+            let Held::Key(key) = &file.held else { panic!("a whole key") };
+            for kind in kinds {
+                let subkey = key.subkey(*kind);
+                keyfile::write_subkey(&exported, &subkey, file.store, file.created).unwrap();
+            }
+        }
+        let setting = Setting { asking: Some(asking), ..Setting::default() };
+        self.verifier_holding(exported, None, setting).await
     }
 
     pub(crate) async fn asked_by(asking: Asking) -> Self {

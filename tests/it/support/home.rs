@@ -1,0 +1,152 @@
+//! Where a town lives: a folder, and in it its database, or one of its own on a server.
+//!
+//! The server is the one that the variable POSTGRES_OF_TESTS names by its URL; without it everything
+//! is SQLite.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use amaretti::ident::ServerName;
+use amaretti::store::{Place, Server, Store};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, SqlitePool};
+use tempfile::TempDir;
+
+use super::SERVER;
+
+/// A folder and a database, gone when this is dropped.
+pub(crate) struct Home {
+    folder: TempDir,
+    database: Option<String>,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        static HOMES: AtomicU64 = AtomicU64::new(0);
+        let database = server().map(|_| {
+            let name = format!("town_{}_{}", process::id(), HOMES.fetch_add(1, Relaxed));
+            run(&format!("CREATE DATABASE {name} TEMPLATE {}", template()));
+            name
+        });
+        Self { folder: tempfile::tempdir().unwrap(), database }
+    }
+
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.folder.path().join("keys")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        match &self.database {
+            Some(name) => place(name),
+            None => Place::Folder(self.data()),
+        }
+    }
+
+    /// The database itself, for what no program of ours does to it.
+    pub(crate) async fn raw(&self) -> Raw {
+        match &self.database {
+            Some(name) => Raw::Postgres(PgPool::connect(&url(name)).await.unwrap()),
+            None => {
+                let file = self.data().join("amaretti.sqlite");
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+                Raw::Sqlite(SqlitePool::connect_with(options).await.unwrap())
+            }
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Some(name) = &self.database {
+            run(&format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}
+
+/// A database as it is, whichever engine has it.
+pub(crate) enum Raw {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Raw {
+    /// Runs a statement.
+    pub(crate) async fn run(&self, sql: &'static str) {
+        match self {
+            Self::Sqlite(pool) => sqlx::query(sql).execute(pool).await.map(|_| ()).unwrap(),
+            Self::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(|_| ()).unwrap(),
+        }
+    }
+
+    /// The number that a query gives.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        match self {
+            Self::Sqlite(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+            Self::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        }
+    }
+}
+
+fn server() -> Option<&'static str> {
+    static SERVER: OnceLock<Option<String>> = OnceLock::new();
+    SERVER.get_or_init(|| env::var("POSTGRES_OF_TESTS").ok()).as_deref()
+}
+
+/// The URL of a database on the server.
+fn url(database: &str) -> String {
+    let (server, _) = server().expect("a server is named").rsplit_once('/').expect("a URL");
+    format!("{server}/{database}")
+}
+
+fn place(database: &str) -> Place {
+    Place::Server(Server::new(&url(database), 8, Duration::from_secs(5)).unwrap())
+}
+
+/// A database that is up to date and has no name yet: what towns are copied from.
+fn template() -> &'static str {
+    static TEMPLATE: OnceLock<String> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let name = format!("template_{}", process::id());
+        run(&format!("CREATE DATABASE {name}"));
+        let at = name.clone();
+        apart(async move {
+            let server = ServerName::parse(SERVER).unwrap();
+            Store::open(&place(&at), &server).await.unwrap().close().await;
+            let mut conn = PgConnection::connect(&url(&at)).await.unwrap();
+            sqlx::query("DELETE FROM store").execute(&mut conn).await.unwrap();
+            conn.close().await.unwrap();
+        });
+        name
+    })
+}
+
+/// Runs a statement on the server.
+fn run(sql: &str) {
+    let sql = sql.to_owned();
+    apart(async move {
+        let mut conn = PgConnection::connect(&url("postgres")).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+    });
+}
+
+/// Does something on a thread of its own and waits for it: the one of a test may be anywhere.
+fn apart(work: impl Future<Output = ()> + Send + 'static) {
+    let thread = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(work);
+    });
+    thread.join().unwrap();
+}
