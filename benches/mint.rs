@@ -7,6 +7,7 @@
 //! Minting costs the chain of verifying, one more compression for the route, and the allocation of
 //! the text. The unit is our own verification, measured in the same run.
 
+#[expect(dead_code, reason = "each benchmark uses a part of it")]
 mod support;
 
 use std::error::Error;

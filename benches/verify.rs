@@ -7,6 +7,7 @@
 //! The unit is the bare block function of SHA-256: a default access token costs ten of them, one
 //! after the other, and no verifier of this chain gets far below.
 
+#[expect(dead_code, reason = "each benchmark uses a part of it")]
 mod support;
 
 use std::error::Error;
@@ -38,9 +39,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     met &= goal("characters", &characters.to_string(), "at most 200", characters <= 200);
     if effort.in_earnest {
         let over = ours.median / chain;
-        goal("times ten compressions", &format!("{over:.2}"), "at most 1.45", over <= 1.45);
+        goal("times ten compressions", &format!("{over:.2}"), "at most 1.35", over <= 1.35);
         let faster = jwt.median / ours.median;
-        goal("times as fast as JWT", &format!("{faster:.2}"), "at least 3.5", faster >= 3.5);
+        goal("times as fast as JWT", &format!("{faster:.2}"), "at least 4", faster >= 4.0);
     }
     // Times depend on the machine and on its neighbours; the other two do not.
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })

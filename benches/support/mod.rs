@@ -31,12 +31,18 @@ impl Effort {
     pub(crate) fn asked_for() -> Self {
         let has = |flag| std::env::args().any(|arg| arg == flag);
         if has("--bench") && !has("--test") {
-            let slice = Duration::from_millis(20);
-            Self { in_earnest: true, sessions: 10_000, rounds: 31, slice }
+            // Short: whoever else wants the processor then spoils few of them.
+            let slice = Duration::from_millis(2);
+            Self { in_earnest: true, sessions: 10_000, rounds: 401, slice }
         } else {
             let slice = Duration::from_micros(200);
             Self { in_earnest: false, sessions: 50, rounds: 1, slice }
         }
+    }
+
+    /// The same over another number of sessions, if it is in earnest.
+    pub(crate) fn over(self, sessions: usize) -> Self {
+        if self.in_earnest { Self { sessions, ..self } } else { self }
     }
 }
 

@@ -6,8 +6,10 @@ use std::hint::black_box;
 use amaretti::ident::{DeviceId, UserId};
 use amaretti::keyring::Keyring;
 use amaretti::time::{Clock, SystemClock, Timestamp};
-use amaretti::token::{Facts, Grant, Key, KeyId, Keys, Kind, Occasion, Presented};
-use amaretti::token::{Purpose, Scratch, SessionId, Token};
+use amaretti::token::{
+    Authentic, Facts, Grant, Key, KeyId, Keys, Kind, Occasion, Presented, Purpose, Refusal,
+    Scratch, SessionId, Token,
+};
 
 /// When the sessions began; the clock of the machine is later.
 const BEGINNING: u64 = 1_700_000_000_000;
@@ -75,6 +77,14 @@ impl Pool {
     /// # Errors
     /// When the keys do not make a ring.
     pub(crate) fn new(sessions: usize) -> Result<Self, Box<dyn Error>> {
+        Self::behind(0, sessions)
+    }
+
+    /// Others than those first ones, signed with the same keys.
+    ///
+    /// # Errors
+    /// When the keys do not make a ring.
+    pub(crate) fn behind(first: usize, sessions: usize) -> Result<Self, Box<dyn Error>> {
         let mut keys = Keyring::default();
         let mut secrets = Vec::new();
         for number in 77..81 {
@@ -84,7 +94,8 @@ impl Pool {
             secrets.push((key.id(), *key.subkey(Kind::Access).expose()));
         }
         let ids = secrets.iter().map(|(id, _)| *id).cycle();
-        let sessions = (0..).zip(ids).take(sessions).map(|(n, id)| Session::new(n, id)).collect();
+        let sessions =
+            (first as u64..).zip(ids).take(sessions).map(|(n, id)| Session::new(n, id)).collect();
         Ok(Self { keys, secrets, sessions })
     }
 
@@ -110,14 +121,8 @@ impl Pool {
         scratch: &mut Scratch,
         text: &str,
     ) -> bool {
-        let occasion = Occasion::new(Purpose::Request, clock.now());
-        let bearer = Presented::read(text, scratch)
-            .and_then(|presented| presented.authenticate(&self.keys))
-            .and_then(|authentic| authentic.clear(facts, &occasion));
-        bearer.is_ok_and(|bearer| {
-            black_box((bearer.user_id(), bearer.device_id(), bearer.session()));
-            true
-        })
+        let presented = Presented::read(text, scratch);
+        bearer(presented.and_then(|presented| presented.authenticate(&self.keys)), facts, clock)
     }
 
     /// Our tokens of all sessions.
@@ -128,6 +133,20 @@ impl Pool {
         let mint = |session| Ok(self.mint(session, carried)?.reveal().to_owned());
         self.sessions.iter().map(mint).collect()
     }
+}
+
+/// The second half of what a service does.
+#[inline]
+pub(crate) fn bearer<F: Facts>(
+    authentic: Result<Authentic<'_>, Refusal>,
+    facts: &F,
+    clock: &SystemClock,
+) -> bool {
+    let occasion = Occasion::new(Purpose::Request, clock.now());
+    authentic.and_then(|authentic| authentic.clear(facts, &occasion)).is_ok_and(|bearer| {
+        black_box((bearer.user_id(), bearer.device_id(), bearer.session()));
+        true
+    })
 }
 
 fn next(seed: &mut u64) -> u64 {

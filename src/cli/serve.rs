@@ -96,7 +96,8 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
         clock,
     );
     let service = Arc::new(service.audited(audit));
-    let care = Arc::new(KeyCare::new(config.keys.clone(), name));
+    let care = KeyCare::new(config.keys.clone(), name);
+    let care = Arc::new(care.answering_for(config.max_staleness.get()));
     let staleness = config.max_staleness.duration();
     let following = Following::start(service.clone(), care.clone(), staleness).await?;
     care.start(&service).await?;

@@ -43,29 +43,32 @@ impl Service {
         if let Some(foreign) = Presented::foreign(text) {
             return self.admit_imported(text, foreign, scratch, occasion);
         }
-        let authentic = Presented::read(text, scratch)?.authenticate(&**self.ring.load()).map_err(
-            |refusal| match refusal {
+        let presented = Presented::read(text, scratch)?;
+        let facts = self.facts.ahead(&presented);
+        let authentic = presented
+            .authenticate_while(&**self.ring.load(), || facts.nearer())
+            .map_err(|refusal| match refusal {
                 Refusal::KeyNotHeld(_) => Denial::Failed(Failure::KeyNotHeld(refusal)),
                 refusal => Denial::Refused(refusal),
-            },
-        )?;
+            })?;
         if self.store.is_none() {
             let bearer = authentic.clear(&NoFacts, occasion)?;
             return self.within_reach(bearer, occasion.now);
         }
-        self.judge(authentic, occasion)
+        self.judge(authentic, &facts, occasion)
     }
 
     #[inline]
     fn judge<'s>(
         &self,
         authentic: Authentic<'s>,
+        facts: &impl Facts,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
         if self.is_stale() {
             return Err(Failure::Stale.into());
         }
-        let bearer = authentic.clear(&self.facts, occasion)?;
+        let bearer = authentic.clear(facts, occasion)?;
         self.uses.saw(&bearer);
         Ok(bearer)
     }
@@ -81,7 +84,7 @@ impl Service {
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
         match self.imports.find(text) {
-            Some(token) => self.judge(token.authentic(scratch)?, occasion),
+            Some(token) => self.judge(token.authentic(scratch)?, &self.facts, occasion),
             None if self.is_stale() && foreign == Refusal::Predecessor => {
                 Err(Failure::Stale.into())
             }

@@ -107,6 +107,7 @@ impl Service {
         if beginning.renewable {
             tx.put_renewal(&granted.renewal(beginning.carried)).await?;
         }
+        tx.sign_first(session, granted.pair.key).await?;
         let Chosen::Any(_) = chosen else { return Ok((granted, None)) };
         let (user, device) = (user_id.into(), device.device_id.into());
         let fact = Fact::Device { user, device, from: tick };

@@ -13,11 +13,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::{Event, KeySight, KeySights, Part, Service};
+use super::{Event, KeySight, KeySights, Part, Service, random};
 use crate::keyfile::{self, Held, KeyFile, KeyFileError, Snapshot};
-use crate::keyring::{Keyring, KeyringError};
-use crate::revocations::{Fact, KeyState};
-use crate::store::{Node, Store, StoreError};
+use crate::keyring::KeyringError;
+use crate::revocations::KeyState;
+use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::{KeyId, Keys, Subkey};
 
@@ -57,23 +57,30 @@ pub enum KeyCareError {
 /// Looks after the keys of one node.
 pub struct KeyCare {
     folder: PathBuf,
-    node: String,
+    pub(super) node: String,
+    pub(super) run: String,
+    /// How long this node answers for tokens without hearing the feed, in milliseconds.
+    pub(super) answers_for: u64,
     known: Mutex<Known>,
     look_now: Notify,
 }
 
 #[derive(Default)]
-struct Known {
-    created: BTreeMap<KeyId, Timestamp>,
-    announced: Vec<KeyId>,
-    retired: Vec<KeyId>,
+pub(super) struct Known {
+    pub(super) created: BTreeMap<KeyId, Timestamp>,
+    pub(super) announced: Vec<KeyId>,
+    pub(super) retired: Vec<KeyId>,
     seen: Option<Snapshot>,
     /// Keys in use whose files are gone.
     vanished: Vec<KeyId>,
     /// Why the files were not taken in when they were last read.
     trouble: Option<String>,
     /// How many nodes are live.
-    nodes: usize,
+    pub(super) nodes: usize,
+    /// Whether another process bears the name of this node.
+    pub(super) twin: bool,
+    /// Whether this process has written its heartbeat yet.
+    pub(super) beaten: bool,
 }
 
 /// Makes a key for a store, writes its file and remembers that there was one.
@@ -99,7 +106,16 @@ impl KeyCare {
     /// Looks after the keys in `folder` for the node of this name.
     #[must_use]
     pub fn new(folder: PathBuf, node: String) -> Self {
-        Self { folder, node, known: Mutex::default(), look_now: Notify::new() }
+        let run = random().map(u64::from_be_bytes).unwrap_or_default();
+        let (run, answers_for) = (format!("{run:016x}"), 0);
+        Self { folder, node, run, answers_for, known: Mutex::default(), look_now: Notify::new() }
+    }
+
+    /// The same for a node that answers for so many milliseconds without hearing the feed: so long
+    /// a new key waits for it once it is silent.
+    #[must_use]
+    pub fn answering_for(self, answers_for: u64) -> Self {
+        Self { answers_for, ..self }
     }
 
     /// Learns of a key's announcement or retirement from the feed.
@@ -236,7 +252,8 @@ impl KeyCare {
                 file_missing: known.vanished.contains(id),
             };
             let held = held.iter().map(sight).collect();
-            KeySights { held, missing, trouble: known.trouble.clone(), nodes: known.nodes }
+            let (trouble, twin) = (known.trouble.clone(), known.twin);
+            KeySights { held, missing, trouble, twin, nodes: known.nodes }
         });
         service.metrics().set_keys(sights);
     }
@@ -273,58 +290,7 @@ impl KeyCare {
         Ok(())
     }
 
-    /// Tells the store what is held here, and lets the newest key mint that every live node holds.
-    async fn settle(&self, service: &Service) -> Result<(), StoreError> {
-        let Some(store) = &service.store else { return Ok(()) };
-        let ring = service.ring();
-        let (name, seen_at) = (self.node.clone(), service.now());
-        store.heartbeat(&Node { name, seen_at, keys: ring.ids() }).await?;
-        self.announce(store, &ring).await?;
-        let nodes = store.live_nodes(seen_at).await?;
-        self.with_known(|known| known.nodes = nodes.len());
-        let everywhere = |id: &KeyId| nodes.iter().all(|node| node.keys.contains(id));
-        let created = self.with_known(|known| known.created.clone());
-        let newest = |id: &KeyId| (created.get(id).copied(), *id);
-        let able = ring.ids().into_iter().filter(|id| ring.holds_whole(*id));
-        let chosen = able.clone().filter(everywhere).max_by_key(newest);
-        // With no key in common, what minted goes on; with nothing minting, the newest begins.
-        let chosen = chosen.or(ring.minting_id()).or_else(|| able.max_by_key(newest));
-        if chosen != ring.minting_id() && chosen.is_some() {
-            self.mint_with(service, chosen);
-        }
-        Ok(())
-    }
-
-    fn mint_with(&self, service: &Service, chosen: Option<KeyId>) {
-        let old = service.ring();
-        let (retired, announced) =
-            self.with_known(|known| (known.retired.clone(), known.announced.clone()));
-        let mut ring = old.successor(retired);
-        ring.announce(announced);
-        if let Some(id) = chosen
-            && ring.mint_with(id).is_ok()
-        {
-            tracing::info!(key = %id, "tokens are minted with this key");
-            service.ring.store(Arc::new(ring));
-            service.tell(&Event::KeyMints { key: id });
-        }
-    }
-
-    /// Writes into the feed which keys there are, once a key.
-    async fn announce(&self, store: &Store, ring: &Keyring) -> Result<(), StoreError> {
-        for id in ring.ids() {
-            if !ring.holds_whole(id) || self.with_known(|known| known.announced.contains(&id)) {
-                continue;
-            }
-            let mut tx = store.begin().await?;
-            tx.append(&Fact::Key { id, state: KeyState::Announced }, None, &[id])?;
-            tx.commit().await?;
-            self.learn(id, KeyState::Announced);
-        }
-        Ok(())
-    }
-
-    fn with_known<T>(&self, act: impl FnOnce(&mut Known) -> T) -> T {
+    pub(super) fn with_known<T>(&self, act: impl FnOnce(&mut Known) -> T) -> T {
         // Nobody panics while holding it; if somebody did, what is known is still right.
         act(&mut self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }

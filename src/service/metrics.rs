@@ -67,6 +67,8 @@ pub struct KeySights {
     pub missing: Vec<KeyId>,
     /// Why the files could not be taken in, if they could not.
     pub trouble: Option<String>,
+    /// Whether another process bears the name of this node.
+    pub twin: bool,
     /// How many nodes have been heard of lately, this one included.
     pub nodes: usize,
 }

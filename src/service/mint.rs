@@ -6,8 +6,9 @@
 use super::generation::Mark;
 use super::{Denial, Failure, Service};
 use crate::ident::{DeviceId, UserId};
+use crate::keyring::Keyring;
 use crate::time::Timestamp;
-use crate::token::{Caveat, Grant, Kind, MintError, SessionId, Token};
+use crate::token::{Caveat, Grant, KeyId, Kind, MintError, SessionId, Token};
 
 /// What a pair of tokens is to say.
 pub(super) struct Minting<'a> {
@@ -28,6 +29,8 @@ pub(super) struct Minting<'a> {
 pub struct Pair {
     /// Whose they are.
     pub session: SessionId,
+    /// The key that signed both.
+    pub key: KeyId,
     /// The access token.
     pub access_token: Token,
     /// The refresh token.
@@ -45,29 +48,33 @@ impl Service {
         let lives = minting.renewable.then_some(policy.access_life).into_iter();
         let life = lives.chain(policy.access_cap).min();
         let access_end = life.map(|life| issued_at.plus(life)).into_iter().chain(session_end).min();
-        let access_token = self.sign(minting, Kind::Access, access_end, minting.carried)?;
+        // One ring for both: a rotation between them would part the pair.
+        let ring = self.ring();
+        let key = ring.minting_id().ok_or(Failure::NoMintingKey)?;
+        let sign = |kind, end, carried| self.sign(&ring, minting, kind, end, carried);
+        let access_token = sign(Kind::Access, access_end, minting.carried)?;
         let refresh_token = if minting.renewable {
             let end = issued_at.plus(policy.refresh_life);
             let end = session_end.map_or(end, |session_end| session_end.min(end));
-            Some(self.sign(minting, Kind::Refresh, Some(end), minting.carried_on)?)
+            Some(sign(Kind::Refresh, Some(end), minting.carried_on)?)
         } else {
             None
         };
         let ends_at = minting.carried.iter().filter_map(|text| time_caveat(text)).chain(access_end);
         let now = self.now().millis();
         let expires_in_ms = ends_at.min().map(|end| end.millis().saturating_sub(now));
-        Ok(Pair { session: minting.session, access_token, refresh_token, expires_in_ms })
+        Ok(Pair { session: minting.session, key, access_token, refresh_token, expires_in_ms })
     }
 
     fn sign(
         &self,
+        ring: &Keyring,
         minting: &Minting<'_>,
         kind: Kind,
         expires_at: Option<Timestamp>,
         carried: &[&str],
     ) -> Result<Token, Denial> {
         let unfit = |_| Failure::Mint(MintError::Unprintable);
-        let ring = self.ring();
         let grant = Grant {
             kind,
             user: UserId::parse(minting.user_id).map_err(unfit)?,

@@ -25,6 +25,7 @@ mod proof;
 mod reason;
 mod refresh;
 mod register;
+mod rotation;
 mod sealed;
 mod session;
 mod throttle;

@@ -59,10 +59,14 @@ impl Service {
         caller.judge(&tx.facts_about(&caller.user_id).await?, Gate::Unlocked).map_err(refused)?;
         let renewal = tx.renewal(caller.session).await?;
         let mut renewal = renewal.ok_or(wrong(RefreshFault::Retired))?;
-        let presented = Mark::of(bearer);
+        let (presented, settled) = (Mark::of(bearer), renewal.generation);
         let next = renewal.exchange(presented, now, self.policy.refresh_grace).map_err(wrong)?;
         let pair = self.next_pair(caller, &renewal, next, &appended)?;
         tx.put_renewal(&renewal).await?;
+        if renewal.generation != settled {
+            tx.sign_settled(caller.session).await?;
+        }
+        tx.sign_next(caller.session, pair.key).await?;
         if presented.generation == 0 {
             tx.use_session(caller.session).await?;
         }
@@ -117,6 +121,7 @@ impl Service {
         let Some(mut renewal) = tx.renewal(used.session).await? else { return Ok(()) };
         if renewal.settle(used.mark, self.now()) {
             tx.put_renewal(&renewal).await?;
+            tx.sign_settled(used.session).await?;
             tx.commit().await?;
         }
         Ok(())

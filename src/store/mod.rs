@@ -11,6 +11,7 @@ mod feed;
 mod interactive;
 mod nodes;
 mod refreshes;
+mod signings;
 mod users;
 
 use std::fmt;
@@ -28,6 +29,7 @@ pub use feed::{Cursor, Entry};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;
+pub use signings::Signed;
 pub use users::User;
 
 use crate::ident::ServerName;

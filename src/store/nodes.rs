@@ -12,32 +12,78 @@ use crate::token::KeyId;
 /// A process that follows the store.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its name, drawn at its start.
+    /// What operators call it.
     pub name: String,
+    /// Drawn at its start: tells it from another process of its name.
+    pub run: String,
     /// When it last wrote.
     pub seen_at: Timestamp,
+    /// Until when it may answer for tokens though it is not heard of.
+    pub answers_until: Timestamp,
     /// The keys it holds.
     pub keys: Vec<KeyId>,
+    /// Keys that wait for it no longer: an operator has said so.
+    pub excused: Vec<KeyId>,
+}
+
+impl Node {
+    /// Whether it has been heard of lately.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.seen_at >= now.minus(LIVE)
+    }
+
+    /// Whether a key may mint as far as this node goes: it holds the key, or answers for no token
+    /// any more, or is not waited for.
+    #[must_use]
+    pub fn is_ready_for(&self, key: KeyId, now: Timestamp) -> bool {
+        let silent = !self.is_live(now) && self.answers_until < now;
+        silent || self.keys.contains(&key) || self.excused.contains(&key)
+    }
 }
 
 /// How long a node counts as live after it last wrote, in milliseconds.
 const LIVE: u64 = 15_000;
 
 impl Store {
-    /// Writes that a node is there and which keys it holds.
+    /// Writes that a node is there and which keys it holds; gives the `run` that wrote its row
+    /// before. What it is excused from stays as it is.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
-    pub async fn heartbeat(&self, node: &Node) -> Result<(), StoreError> {
-        const SQL: &str = "INSERT INTO nodes (node, seen_at, keys) VALUES ($1, $2, $3) \
-             ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at, keys = excluded.keys";
+    pub async fn heartbeat(&self, node: &Node) -> Result<Option<String>, StoreError> {
+        const BEFORE: &str = "SELECT run FROM nodes WHERE node = $1";
+        const SQL: &str = "INSERT INTO nodes (node, seen_at, keys, answers_until, run) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (node) DO UPDATE SET \
+             seen_at = excluded.seen_at, keys = excluded.keys, \
+             answers_until = excluded.answers_until, run = excluded.run";
         let keys: Vec<_> = node.keys.iter().map(KeyId::to_string).collect();
-        let seen_at = Arg::Int(number(node.seen_at));
         let mut tx = self.begin().await?;
-        let args = [Arg::Text(&node.name), seen_at, Arg::Text(&keys.join(","))];
+        let before = tx.row(BEFORE, &[Arg::Text(&node.name)]).await?;
+        let before = before.map(|row| row.text(0)).transpose()?;
+        let args = [
+            Arg::Text(&node.name),
+            Arg::Int(number(node.seen_at)),
+            Arg::Text(&keys.join(",")),
+            Arg::Int(number(node.answers_until)),
+            Arg::Text(&node.run),
+        ];
         tx.run(SQL, &args).await?;
         tx.commit().await?;
-        self.sweep(node.seen_at).await
+        self.sweep(node.seen_at).await?;
+        Ok(before)
+    }
+
+    /// Says that a key need not wait for a node any longer; `false` when there is no such node.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn excuse(&self, node: &str, key: KeyId) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE nodes SET excused = excused || $2 || ',' WHERE node = $1";
+        let mut tx = self.begin().await?;
+        let known = tx.run(SQL, &[Arg::Text(node), Arg::Text(&key.to_string())]).await? == 1;
+        tx.commit().await?;
+        Ok(known)
     }
 
     /// Takes away what is long over: nodes, claims and stages. Nobody waits for it, and of many who
@@ -48,7 +94,7 @@ impl Store {
             return Ok(());
         }
         let over = [
-            ("DELETE FROM nodes WHERE seen_at < $1", LIVE * 100),
+            ("DELETE FROM nodes WHERE seen_at < $1 AND answers_until < $1", LIVE * 100),
             ("DELETE FROM claims WHERE expires_at < $1", KEPT),
             ("DELETE FROM stages WHERE expires_at < $1", KEPT),
         ];
@@ -68,17 +114,24 @@ impl Store {
         tx.commit().await
     }
 
-    /// The nodes that have written lately.
+    /// The nodes that have not said goodbye, by name.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
-    pub async fn live_nodes(&self, now: Timestamp) -> Result<Vec<Node>, StoreError> {
-        const SQL: &str = "SELECT node, seen_at, keys FROM nodes WHERE seen_at >= $1 ORDER BY node";
-        let since = Arg::Int(number(now.minus(LIVE)));
-        let rows = self.read().await?.rows(SQL, &[since]).await?;
+    pub async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        const SQL: &str =
+            "SELECT node, run, seen_at, answers_until, keys, excused FROM nodes ORDER BY node";
+        let rows = self.read().await?.rows(SQL, &[]).await?;
+        let keys = |text: String| text.split(',').filter_map(KeyId::parse).collect();
         let node = |row: &super::engine::Row| {
-            let keys = row.text(2)?.split(',').filter_map(KeyId::parse).collect();
-            Ok(Node { name: row.text(0)?, seen_at: instant(row.int(1)?), keys })
+            Ok(Node {
+                name: row.text(0)?,
+                run: row.text(1)?,
+                seen_at: instant(row.int(2)?),
+                answers_until: instant(row.int(3)?),
+                keys: keys(row.text(4)?),
+                excused: keys(row.text(5)?),
+            })
         };
         rows.iter().map(node).collect()
     }

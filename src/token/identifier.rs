@@ -4,8 +4,7 @@
 
 use core::fmt;
 
-use sha2::{Digest, Sha256};
-
+use super::chain::sha256;
 use super::{KeyId, Malformed, Refusal, hex};
 use crate::ident::UserId;
 use crate::time::Timestamp;
@@ -100,10 +99,7 @@ impl SessionId {
     #[must_use]
     pub fn new(beginning: Timestamp, random: [u8; 10]) -> Self {
         let mut bytes = [0; 16];
-        let parts = beginning.to_bytes().into_iter().chain(random);
-        for (to, from) in bytes.iter_mut().zip(parts) {
-            *to = from;
-        }
+        put(put(&mut bytes, beginning.to_bytes()), random);
         Self(bytes)
     }
 
@@ -156,7 +152,7 @@ impl Route {
     /// The route of a user.
     #[must_use]
     pub fn of(user: UserId<'_>) -> Self {
-        let [a, b, c, d, e, f, ..] = <[u8; 32]>::from(Sha256::digest(user.as_str()));
+        let [a, b, c, d, e, f, ..] = sha256(user.as_str().as_bytes());
         Self([a, b, c, d, e, f])
     }
 }
@@ -193,18 +189,11 @@ impl Identifier {
         // 0 stands for never, so an end in 1970's first millisecond is written as the next one.
         let first = Timestamp::from_millis(1);
         let expires_at = self.expires_at.map_or(Timestamp::ZERO, |end| end.max(first));
-        let parts = [FORMAT, self.kind.byte(), device | guest]
-            .into_iter()
-            .chain(self.route.0)
-            .chain(self.key_id.to_bytes())
-            .chain(self.session.to_bytes())
-            .chain(self.generation.to_be_bytes())
-            .chain(self.issued_at.to_bytes())
-            .chain(expires_at.to_bytes());
         let mut bytes = [0; IDENTIFIER_BYTES];
-        for (to, from) in bytes.iter_mut().zip(parts) {
-            *to = from;
-        }
+        let room = put(&mut bytes, [FORMAT, self.kind.byte(), device | guest]);
+        let room = put(put(room, self.route.0), self.key_id.to_bytes());
+        let room = put(put(room, self.session.to_bytes()), self.generation.to_be_bytes());
+        put(put(room, self.issued_at.to_bytes()), expires_at.to_bytes());
         bytes
     }
 
@@ -248,6 +237,18 @@ impl Identifier {
 #[inline]
 fn take<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8]), Refusal> {
     bytes.split_first_chunk().ok_or(Refusal::Malformed(Malformed::Identifier))
+}
+
+/// Writes a field and gives the room behind it.
+#[inline]
+fn put<const N: usize>(room: &mut [u8], field: [u8; N]) -> &mut [u8] {
+    match room.split_first_chunk_mut() {
+        Some((place, rest)) => {
+            *place = field;
+            rest
+        }
+        None => &mut [],
+    }
 }
 
 #[cfg(test)]

@@ -105,8 +105,23 @@ impl<'s> Presented<'s> {
     /// What `keys` says of the key, else [`Refusal::Forged`].
     #[inline]
     pub fn authenticate<K: Keys + ?Sized>(self, keys: &K) -> Result<Authentic<'s>, Refusal> {
+        self.authenticate_while(keys, || ())
+    }
+
+    /// As [`Self::authenticate`], and does something else while the chain is computed, early in it:
+    /// asks memory for what will be wanted behind it.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    #[inline]
+    pub fn authenticate_while<K: Keys + ?Sized>(
+        self,
+        keys: &K,
+        meanwhile: impl FnOnce(),
+    ) -> Result<Authentic<'s>, Refusal> {
         let subkey = keys.find(self.identifier.key_id, self.identifier.kind)?;
         let mut tag = subkey.root().tag(self.signed);
+        meanwhile();
         let mut caveats = self.caveats;
         while let Some(caveat) = caveats.next_signed() {
             tag = tag.extend(caveat);

@@ -105,6 +105,12 @@ impl<'s> Presented<'s> {
         self.user
     }
 
+    /// On which device it claims to be, if on one.
+    #[must_use]
+    pub fn device_id(&self) -> Option<DeviceId<'s>> {
+        self.device
+    }
+
     /// What the identifier claims.
     #[must_use]
     pub fn claimed(&self) -> &Identifier {
@@ -331,11 +337,25 @@ impl Packer {
         if text.is_empty() || !is_printable(text) {
             return Err(MintError::Unprintable);
         }
+        self.line(&[text])
+    }
+
+    /// One of the issuer's caveats, whose id has been read as one; gives what is signed.
+    #[inline]
+    pub(super) fn issuers(&mut self, key: &str, id: &str) -> Result<&[u8], MintError> {
+        self.line(&[key, id])?;
+        let end = self.length - 1;
+        let start = end - key.len() - id.len();
+        self.bytes.get(start..end).ok_or(MintError::TooLong)
+    }
+
+    #[inline]
+    fn line(&mut self, parts: &[&str]) -> Result<(), MintError> {
         self.count += 1;
         if self.count > MAX_CAVEATS {
             return Err(MintError::TooManyCaveats);
         }
-        let length = text.len();
+        let length: usize = parts.iter().map(|part| part.len()).sum();
         match u8::try_from(length) {
             Ok(short @ ..0x80) => self.put(&[IDENTIFIER, short]),
             _ if length < 1 << 14 => {
@@ -343,7 +363,7 @@ impl Packer {
             }
             _ => return Err(MintError::TooLong),
         }
-        self.put(text.as_bytes());
+        parts.iter().for_each(|part| self.put(part.as_bytes()));
         self.put(&[END]);
         Ok(())
     }
@@ -352,10 +372,16 @@ impl Packer {
         self.put(&[END, SIGNATURE, TAG_BYTES as u8]);
         self.put(tag);
         let bytes = self.bytes.get(..self.length).ok_or(MintError::TooLong)?;
-        let mut text = String::with_capacity(kind.prefix().len() + bytes.len().div_ceil(3) * 4);
-        text.push_str(kind.prefix());
-        ENGINE.encode_string(bytes, &mut text);
-        if text.len() > MAX_CHARS { Err(MintError::TooLong) } else { Ok(Token::new(text)) }
+        let prefix = kind.prefix().as_bytes();
+        // Exactly as long as the text, so that no second buffer and no second wiping is needed.
+        let mut text = vec![0; prefix.len() + (bytes.len() * 4).div_ceil(3)];
+        let (head, body) = text.split_at_mut(prefix.len());
+        head.copy_from_slice(prefix);
+        ENGINE.encode_slice(bytes, body).map_err(|_| MintError::TooLong)?;
+        match String::from_utf8(text) {
+            Ok(text) if text.len() <= MAX_CHARS => Ok(Token::new(text)),
+            _ => Err(MintError::TooLong),
+        }
     }
 
     /// Counts on when the room is full, so that `finish` finds out once for all.

@@ -11,7 +11,8 @@ mod mint;
 mod proof;
 mod proxy;
 
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -92,6 +93,9 @@ impl Default for Setting {
 /// A node and where it lives.
 pub(crate) struct Town {
     home: Arc<Home>,
+    keys: PathBuf,
+    /// The name of the node.
+    pub(crate) name: String,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Store,
     pub(crate) service: Arc<Service>,
@@ -172,6 +176,26 @@ impl Town {
         Self::open(self.home.clone(), clock, Setting::default()).await.unwrap()
     }
 
+    /// Another node on the same store that bears the same name.
+    pub(crate) async fn namesake(&self) -> Self {
+        let (home, keys, name) = (self.home.clone(), self.keys.clone(), self.name.clone());
+        Self::open_named(home, keys, name, self.clock.clone(), Setting::default()).await.unwrap()
+    }
+
+    /// Another node on the same store, with a folder of keys of its own: a copy.
+    pub(crate) async fn beside(&self) -> Self {
+        let name = node_name();
+        let keys = self.home.path().join(&name);
+        copy_keys(&self.keys, &keys);
+        let (home, clock) = (self.home.clone(), self.clock.clone());
+        Self::open_named(home, keys, name, clock, Setting::default()).await.unwrap()
+    }
+
+    /// Hands the keys of this node to another, as its operator does.
+    pub(crate) fn hand_keys_to(&self, other: &Self) {
+        copy_keys(&self.keys, &other.keys);
+    }
+
     /// Starts a node in the folder once more, to see whether it does.
     pub(crate) async fn starts(&self) -> Result<Self, KeyCareError> {
         Self::open(self.home.clone(), self.clock.clone(), Setting::default()).await
@@ -179,6 +203,17 @@ impl Town {
 
     async fn open(
         home: Arc<Home>,
+        clock: Arc<ManualClock>,
+        setting: Setting,
+    ) -> Result<Self, KeyCareError> {
+        let keys = home.keys();
+        Self::open_named(home, keys, node_name(), clock, setting).await
+    }
+
+    async fn open_named(
+        home: Arc<Home>,
+        keys: PathBuf,
+        name: String,
         clock: Arc<ManualClock>,
         setting: Setting,
     ) -> Result<Self, KeyCareError> {
@@ -190,15 +225,16 @@ impl Town {
             setting.policy,
             clock.clone(),
         );
-        let name = node_name();
         let audit = Audit::open(Some(AuditTo::File(audit_of(&home))), "node", &name).unwrap();
         let service = Arc::new(service.audited(audit));
-        let care = Arc::new(KeyCare::new(home.keys(), name));
+        let staleness = u64::try_from(setting.max_staleness.as_millis()).unwrap();
+        let care = KeyCare::new(keys.clone(), name.clone()).answering_for(staleness);
+        let care = Arc::new(care);
         let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
         let following = Mutex::new(Some(following.await.unwrap()));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
-        Ok(Self { home, clock, store, service, care, following, routers })
+        Ok(Self { home, keys, name, clock, store, service, care, following, routers })
     }
 
     /// A node beside this one that holds the same keys and has neither store nor feed.
@@ -246,7 +282,7 @@ impl Town {
     }
 
     pub(crate) fn keys_folder(&self) -> PathBuf {
-        self.home.keys()
+        self.keys.clone()
     }
 
     /// What was told on the audit stream of every node in this folder, oldest first.
@@ -307,6 +343,14 @@ pub(crate) const LOCKED: Standing =
 
 async fn open_store(home: &Home) -> Result<Store, StoreError> {
     Store::open(&home.place(), &ServerName::parse(SERVER).unwrap()).await
+}
+
+fn copy_keys(from: &Path, to: &Path) {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
 }
 
 fn audit_of(home: &Home) -> PathBuf {

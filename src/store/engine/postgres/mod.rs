@@ -5,28 +5,28 @@
 //! answer in time is given up here too: a connection that has gone silent is never used again. This
 //! file refuses to know any query of the store.
 
+mod session;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Error, PgPool, Postgres, raw_sql};
+use sqlx::{Connection as _, Error, PgConnection, PgPool};
 use tokio::time::timeout;
 
-use super::{Arg, Row, bind, migrations};
+use super::migrations;
 use crate::store::StoreError;
+
+pub(in crate::store::engine) use session::Session;
 
 /// The channel on which followers of the feed are woken.
 const CHANNEL: &str = "amaretti_feed";
 
-// Names of our advisory locks, of two numbers: "amar" and a count. Those of users have one number,
-// which PostgreSQL keeps apart from these.
+// The names of our advisory locks are two numbers, "amar" and a count; those of users are one, which
+// PostgreSQL keeps apart from these.
 const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(1634558322, 0)";
-const LOCK_FEED: &str =
-    "SELECT pg_advisory_xact_lock(1634558322, 1), pg_notify('amaretti_feed', '')";
-const TRY_SWEEP: &str = "SELECT 1 WHERE pg_try_advisory_xact_lock(1634558322, 2)";
 
 /// How long a migration may take, and how long others wait for it.
 const MIGRATION: Duration = Duration::from_secs(300);
@@ -72,6 +72,13 @@ impl Server {
         };
         let database = options.get_database().unwrap_or(options.get_username());
         format!("{}@{host}/{database}", options.get_username())
+    }
+}
+
+impl fmt::Debug for Server {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.place()).finish()
     }
 }
 
@@ -143,7 +150,10 @@ impl Pool {
         const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations \
              (version BIGINT PRIMARY KEY, name TEXT NOT NULL)";
         let newest = migrations::numbered().last().map_or(0, |(version, _)| version);
-        let mut look = self.read().await?;
+        let mut look = match self.read().await {
+            Err(StoreError::Engine(Error::PoolTimedOut)) => return Err(self.reason().await),
+            look => look?,
+        };
         if !look.rows(MADE, &[]).await?.is_empty() {
             // Whoever may not change the tables may still use them.
             let done = look.rows(DONE, &[]).await?;
@@ -170,6 +180,15 @@ impl Pool {
             session.plain(&format!("INSERT INTO migrations VALUES ({version}, '{name}')")).await?;
         }
         session.commit().await
+    }
+
+    /// Why no connection comes about: the pool says no more than that none did.
+    async fn reason(&self) -> StoreError {
+        let connect = PgConnection::connect_with(&self.server.options);
+        match timeout(self.server.patience, connect).await {
+            Ok(Err(error)) => error.into(),
+            Ok(Ok(_)) | Err(_) => StoreError::Silent,
+        }
     }
 
     /// Listens on a connection of its own, so that it takes none from the pool.
@@ -215,133 +234,6 @@ impl Listener {
     }
 }
 
-/// A connection that is in a transaction.
-pub(super) struct Session {
-    /// Taken when this is dropped.
-    conn: Option<PoolConnection<Postgres>>,
-    patience: Duration,
-    prepares: bool,
-    state: State,
-}
-
-impl fmt::Debug for Server {
-    /// Without the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Server").field(&self.place()).finish()
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// A statement has failed; the transaction cannot be committed any more.
-    Failed,
-    Committed,
-    /// The connection does not answer.
-    Silent,
-}
-
-impl Session {
-    fn new(conn: PoolConnection<Postgres>, server: &Server) -> Self {
-        // The server has the first word: its time is up a little earlier.
-        let patience = server.patience + Duration::from_secs(1);
-        Self { conn: Some(conn), patience, prepares: !server.pooled, state: State::Open }
-    }
-
-    /// Runs statements as they are written, with nothing prepared.
-    async fn plain(&mut self, sql: &str) -> Result<(), StoreError> {
-        let conn = self.conn.as_deref_mut().ok_or(StoreError::Silent)?;
-        let sql = raw_sql(AssertSqlSafe(sql.to_owned()));
-        bounded(self.patience, &mut self.state, sql.execute(conn)).await.map(|_| ())
-    }
-
-    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        if self.state != State::Open {
-            // PostgreSQL would undo it and call that a success.
-            return Err(StoreError::Undone);
-        }
-        self.plain("COMMIT").await?;
-        self.state = State::Committed;
-        Ok(())
-    }
-
-    /// The notification goes out with the commit, and once however many facts there are.
-    pub(super) async fn lock_feed(&mut self) -> Result<(), StoreError> {
-        self.plain(LOCK_FEED).await
-    }
-
-    pub(super) async fn may_sweep(&mut self) -> Result<bool, StoreError> {
-        Ok(!self.rows(TRY_SWEEP, &[]).await?.is_empty())
-    }
-
-    pub(super) async fn run(
-        &mut self,
-        sql: &'static str,
-        args: &[Arg<'_>],
-    ) -> Result<u64, StoreError> {
-        let query = bind!(sqlx::query::<Postgres>(sql), args).persistent(self.prepares);
-        let conn = self.conn.as_deref_mut().ok_or(StoreError::Silent)?;
-        let done = bounded(self.patience, &mut self.state, query.execute(conn)).await?;
-        Ok(done.rows_affected())
-    }
-
-    pub(super) async fn rows(
-        &mut self,
-        sql: &'static str,
-        args: &[Arg<'_>],
-    ) -> Result<Vec<Row>, StoreError> {
-        let query = bind!(sqlx::query::<Postgres>(sql), args).persistent(self.prepares);
-        let conn = self.conn.as_deref_mut().ok_or(StoreError::Silent)?;
-        let rows = bounded(self.patience, &mut self.state, query.fetch_all(conn)).await?;
-        Ok(rows.into_iter().map(Row::Postgres).collect())
-    }
-}
-
-/// Waits for an answer no longer than `patience`, and notes what became of the transaction.
-async fn bounded<T>(
-    patience: Duration,
-    state: &mut State,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, StoreError> {
-    match timeout(patience, work).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => {
-            *state = State::Failed;
-            Err(error.into())
-        }
-        Err(_) => {
-            *state = State::Silent;
-            Err(StoreError::Silent)
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let Some(mut conn) = self.conn.take() else { return };
-        let (state, patience) = (self.state, self.patience);
-        let runtime = tokio::runtime::Handle::try_current();
-        let Some(runtime) = runtime.ok().filter(|_| state != State::Silent) else {
-            drop(conn.detach());
-            return;
-        };
-        runtime.spawn(async move {
-            let undone = state == State::Committed
-                || matches!(
-                    timeout(patience, raw_sql("ROLLBACK").execute(&mut *conn)).await,
-                    Ok(Ok(_))
-                );
-            if undone {
-                // Bounded here: sqlx itself would wait for a silent server for ever, and count the
-                // connection as one of the pool meanwhile.
-                let _closed_if_silent = timeout(patience, conn.return_to_pool()).await;
-            } else {
-                drop(conn.detach());
-            }
-        });
-    }
-}
-
 fn limits(patience: Duration) -> String {
     let ms = patience.as_millis();
     format!(
@@ -368,5 +260,35 @@ fn is_lost(error: &Error) -> bool {
             error.code().is_some_and(|code| code.starts_with("57P0") || code.starts_with("08"))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_of_this_program_takes_the_same_lock_of_a_user() {
+        let first = [0xce, 0x0d, 0x34, 0xae, 0x20, 0x2a, 0x29, 0xb0];
+
+        assert_eq!(user_lock("@alice:example.com"), i64::from_be_bytes(first));
+    }
+
+    #[test]
+    fn a_server_is_shown_without_its_password() {
+        let url = "postgres://amaretti:geheim@db.example.com/accounts?sslmode=verify-full";
+        let server = Server::new(url, 8, Duration::from_secs(5)).unwrap();
+
+        assert_eq!(server.place(), "amaretti@db.example.com:5432/accounts");
+        assert!(!format!("{server:?}").contains("geheim"), "{server:?}");
+    }
+
+    #[test]
+    fn a_lock_is_given_up_before_the_statement_and_the_statement_before_the_transaction() {
+        assert_eq!(
+            limits(Duration::from_secs(5)),
+            "SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2500; \
+             SET LOCAL idle_in_transaction_session_timeout = 10000"
+        );
     }
 }
