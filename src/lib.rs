@@ -89,6 +89,8 @@ pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
+pub mod homeserver;
+#[cfg(feature = "server")]
 pub mod http;
 pub mod ident;
 pub mod imports;

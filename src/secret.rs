@@ -58,6 +58,24 @@ pub struct Secret {
     digest: [u8; 32],
 }
 
+/// The first line of a file that nobody but its owner and its group may read.
+///
+/// # Errors
+/// [`SecretError`] when the file cannot be read or is open to others.
+pub fn first_line(path: &Path) -> Result<Zeroizing<String>, SecretError> {
+    let blame = |source| SecretError::Io { path: path.to_owned(), source };
+    // Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
+    let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = open.map_err(blame)?;
+    let mode = file.metadata().map_err(blame)?.mode() & 0o7777;
+    if mode & 0o027 != 0 {
+        return Err(SecretError::Open { path: path.to_owned(), mode });
+    }
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST as usize + 1));
+    file.take(LONGEST).read_to_string(&mut text).map_err(blame)?;
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}
+
 impl Secret {
     /// Reads the first line of a file, which nobody but its owner and its group may read.
     ///
@@ -65,18 +83,8 @@ impl Secret {
     /// [`SecretError`] when the file cannot be read, is open to others, or holds what could be
     /// guessed.
     pub fn read(path: &Path) -> Result<Self, SecretError> {
-        let blame = |source| SecretError::Io { path: path.to_owned(), source };
-        // Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
-        let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-        let file = open.map_err(blame)?;
-        let mode = file.metadata().map_err(blame)?.mode() & 0o7777;
-        if mode & 0o027 != 0 {
-            return Err(SecretError::Open { path: path.to_owned(), mode });
-        }
-        let mut text = Zeroizing::new(String::with_capacity(LONGEST as usize + 1));
-        file.take(LONGEST).read_to_string(&mut text).map_err(blame)?;
-        let line = text.lines().next().unwrap_or_default();
-        Self::parse(line).map_err(|why| SecretError::Weak { path: path.to_owned(), why })
+        let line = first_line(path)?;
+        Self::parse(&line).map_err(|why| SecretError::Weak { path: path.to_owned(), why })
     }
 
     /// Takes a text as a secret.

@@ -4,6 +4,7 @@
 
 mod anatomy;
 mod config;
+mod import;
 mod keys;
 mod outcome;
 mod proxy;
@@ -19,10 +20,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use zeroize::Zeroizing;
 
 use outcome::{Done, Trouble, say};
 
 use crate::config::{Address, Config, Overrides};
+use crate::secret;
 use crate::service::{Audit, HashCost, Passwords, Policy, Service};
 use crate::store::{self, Server, Store, StoreError};
 use crate::time::SystemClock;
@@ -61,6 +64,9 @@ enum Command {
     /// Say who may register
     #[command(subcommand)]
     RegistrationToken(registration::Registration),
+    /// Take over what another server has
+    #[command(subcommand)]
+    Import(import::Import),
     /// Show every setting there is, and make configurations of proxies
     #[command(subcommand)]
     Config(config::Settings),
@@ -143,7 +149,17 @@ fn passwords(config: &Config) -> Result<Passwords, Trouble> {
         iterations: hashing.iterations,
         parallelism: hashing.parallelism,
     };
-    Ok(Passwords::new(hashing.slots().get(), cost)?)
+    let passwords = Passwords::new(hashing.slots().get(), cost)?;
+    Ok(match pepper(config)? {
+        Some(pepper) => passwords.peppered(pepper),
+        None => passwords,
+    })
+}
+
+/// What Synapse put behind passwords before it hashed them.
+fn pepper(config: &Config) -> Result<Option<Zeroizing<String>>, Trouble> {
+    let file = config.password_hashing.pepper_file.as_deref();
+    Ok(file.map(secret::first_line).transpose()?)
 }
 
 /// Parses the command line of this process and does what it says.
@@ -156,6 +172,7 @@ pub fn run() -> ExitCode {
         Command::Session(session) => session.run(),
         Command::User(user) => user.run(),
         Command::RegistrationToken(registration) => registration.run(),
+        Command::Import(import) => import.run(),
         Command::Config(settings) => settings.run(),
     };
     outcome::exit(done)

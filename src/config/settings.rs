@@ -340,6 +340,11 @@ pub struct PasswordHashing {
         deserialize_with = number::<_, 1, 64>
     )]
     pub parallelism: u32,
+
+    /// File whose first line was put behind every password that Synapse hashed (its
+    /// `password_config.pepper`); needed as long as such hashes are left.
+    #[config(env = "AMARETTI_PASSWORD_HASHING_PEPPER_FILE", deserialize_with = file)]
+    pub pepper_file: Option<PathBuf>,
 }
 
 impl PasswordHashing {

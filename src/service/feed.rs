@@ -44,6 +44,8 @@ impl Following {
         max_staleness: Duration,
     ) -> Result<Self, Denial> {
         let store = service.store()?.clone();
+        let left = store.read().await?.predecessors_left().await?;
+        service.passwords.predecessors_left(left);
         for (session, until) in store.unused_sessions().await? {
             service.uses().expect(session, until, service.now());
         }

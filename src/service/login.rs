@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::begin::{Beginning, Chosen, Granted};
 use super::events::{Event, labels};
+use super::predecessor::is_predecessors;
 use super::proof::PROOF;
 use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
@@ -157,6 +158,10 @@ impl Service {
         let known = known.as_ref().map(|hash| hash.as_str());
         let fits = self.passwords.check(password, known).await?;
         let user_id = user_id.filter(|_| fits).ok_or(Declined::WrongPassword)?;
+        let anew = match known {
+            Some(hash) if is_predecessors(hash) => Some(self.passwords.hash(password).await?),
+            _ => None,
+        };
 
         let mut tx = store.begin_for(&user_id).await?;
         if tx.password_hash(&user_id).await?.as_deref() != known {
@@ -165,6 +170,10 @@ impl Service {
         }
         let beginning = login.beginning(&user_id, Chosen::freely(login.device_id), &[]);
         let (granted, fact) = self.begin(&mut tx, &beginning).await?;
+        if let Some(hash) = anew {
+            tx.set_password_hash(&user_id, &hash).await?;
+            self.passwords.predecessors_left(tx.predecessors_left().await?);
+        }
         tx.commit().await?;
         self.heard(fact.as_ref());
         self.logged_in(&granted, login.credentials.name(), false, &[]);

@@ -1,6 +1,6 @@
 //! Passwords: argon2id on a bounded number of threads.
 //!
-//! Unknown users cost the same hash as known ones. This file refuses to know whose password it is.
+//! Unknown users cost the same hashes as known ones. This file refuses to know whose password it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use super::predecessor::{Predecessor, is_predecessors};
 use super::{Failure, random};
 use crate::random::NoRandomness;
 
@@ -35,6 +36,7 @@ pub struct Passwords {
     waiting: Arc<Semaphore>,
     /// What the password of an unknown user is checked against.
     nobody: String,
+    predecessor: Arc<Predecessor>,
     hashes: Arc<AtomicU64>,
 }
 
@@ -54,8 +56,20 @@ impl Passwords {
             running: Arc::new(Semaphore::new(at_once)),
             waiting: Arc::new(Semaphore::new(at_once * (QUEUE + 1))),
             nobody,
+            predecessor: Arc::default(),
             hashes: Arc::default(),
         })
+    }
+
+    /// Checks hashes of the server before us too, which it made with this pepper.
+    #[must_use]
+    pub fn peppered(self, pepper: Zeroizing<String>) -> Self {
+        Self { predecessor: Arc::new(Predecessor::with_pepper(pepper)), ..self }
+    }
+
+    /// Notes whether hashes of the server before us are left.
+    pub(super) fn predecessors_left(&self, left: bool) {
+        self.predecessor.set_left(left);
     }
 
     /// The hash of a new password, in PHC form.
@@ -73,10 +87,22 @@ impl Passwords {
     /// # Errors
     /// [`Failure::Busy`] when too many are waiting.
     pub async fn check(&self, password: &str, known: Option<&str>) -> Result<bool, Failure> {
-        let stored = known.unwrap_or(&self.nobody).to_owned();
-        let password = normal(password);
-        let fits = self.run(move || verify(&stored, password.as_bytes())).await?;
-        Ok(fits && known.is_some())
+        let (ours, theirs) = match known {
+            Some(hash) if is_predecessors(hash) => {
+                self.predecessor.set_left(true);
+                (None, Some(hash.to_owned()))
+            }
+            known => (known.filter(|hash| PasswordHash::new(hash).is_ok()), None),
+        };
+        let (nobody, known) = (self.nobody.clone(), ours.is_some());
+        let ours = ours.map_or(nobody, str::to_owned);
+        let (password, predecessor) = (normal(password), self.predecessor.clone());
+        let both = move || {
+            let fits = verify(&ours, password.as_bytes()) && known;
+            let before = predecessor.left() && predecessor.verify(theirs.as_deref(), &password);
+            fits || before
+        };
+        self.run(both).await
     }
 
     /// How many hashes have been computed since the start.

@@ -117,6 +117,21 @@ impl Tx {
         self.finish().await
     }
 
+    /// The tokens of one user that were taken over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away or an entry cannot be read.
+    pub async fn imported(&mut self, user_id: &str) -> Result<Vec<Imported>, StoreError> {
+        const SQL: &str = "SELECT sequence, random, kind, user_id, device_id, session, tick, value \
+             FROM feed WHERE user_id = $1 AND kind = 'imported'";
+        let rows = self.rows(SQL, &[Arg::Text(user_id)]).await?;
+        let token = |row: &Row| match Entry::read(row)?.fact {
+            Fact::Imported(token) => Ok(*token),
+            _ => Err(StoreError::Damaged("feed")),
+        };
+        rows.iter().map(token).collect()
+    }
+
     /// The keys that are never used again.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod interactive;
 mod nodes;
 mod refreshes;
 mod signings;
+mod synapse;
 mod users;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;
 pub use signings::Signed;
+pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
 
 use crate::ident::ServerName;

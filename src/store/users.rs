@@ -86,6 +86,15 @@ impl Tx {
         Ok(self.run(SQL, &[Arg::Text(user_id), Arg::Text(password_hash)]).await? == 1)
     }
 
+    /// Whether any account has a password hash of the server before us.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn predecessors_left(&mut self) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM users WHERE password_hash LIKE '$2%' LIMIT 1";
+        Ok(self.row(SQL, &[]).await?.is_some())
+    }
+
     /// Takes the user's next tick, greater than every one before and, if the clock allows, `now`;
     /// `None` when there is no such user.
     ///

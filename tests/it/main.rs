@@ -25,6 +25,7 @@ mod hashing;
 mod headers;
 mod health;
 mod howto;
+mod import;
 mod inner;
 mod interactive;
 mod introspect;

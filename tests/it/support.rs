@@ -221,7 +221,7 @@ impl Town {
         let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
             Some(store.clone()),
-            Passwords::new(1, CHEAP).unwrap(),
+            Passwords::new(1, CHEAP).unwrap().peppered("pepper".to_owned().into()),
             setting.policy,
             clock.clone(),
         );

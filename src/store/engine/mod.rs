@@ -99,6 +99,16 @@ impl Pool {
         Ok(Self::Postgres(pool))
     }
 
+    /// Another program's database in `file`.
+    pub(super) async fn foreign_file(file: &Path) -> Result<Self, StoreError> {
+        Ok(Self::Sqlite(sqlite::Pool::open_foreign(file).await?))
+    }
+
+    /// Another program's database on a server.
+    pub(super) fn foreign_server(server: &Server) -> Self {
+        Self::Postgres(postgres::Pool::new(server))
+    }
+
     /// Begins a transaction that writes. When it is about a user, nobody else writes about that
     /// user beside it.
     pub(super) async fn begin(&self, user_id: Option<&str>) -> Result<Tx, StoreError> {

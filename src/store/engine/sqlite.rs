@@ -42,6 +42,12 @@ impl Pool {
         Ok(Self(pool))
     }
 
+    /// Opens another program's database, which is read and never written.
+    pub(super) async fn open_foreign(file: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        Ok(Self(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+    }
+
     /// Begins a transaction that nobody else can write beside.
     pub(super) async fn begin(&self) -> Result<Session, StoreError> {
         Ok(Session(self.0.begin_with("BEGIN IMMEDIATE").await?))
