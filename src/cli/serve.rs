@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::outcome::note;
 use super::{Done, Place, Trouble, open_store, passwords, say};
 use crate::config::{Address, Config, Foreign, Homeserver, HomeserverKind, LogFormat};
-use crate::http::{self, Face, ForwardAuth, Listener};
+use crate::http::{self, Behind, Face, ForwardAuth, Listener};
 use crate::keyfile;
 use crate::secret::Secret;
 use crate::service::{Audit, Event, Following, KeyCare, Limits, Policy, Service, make_key};
@@ -183,6 +183,8 @@ impl Node {
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
             forward_auth: forward_auth(config)?,
+            behind: (config.homeserver.kind == HomeserverKind::Synapse)
+                .then(|| Behind::new(&config.homeserver.url)),
             latencies: http::Latencies::default(),
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));

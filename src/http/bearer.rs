@@ -97,7 +97,7 @@ impl Face {
     }
 
     /// The access token of a request: from the header, or from the query where that is allowed.
-    fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
+    pub(super) fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
         self.token_in(&request.headers, request.uri.query())
     }
 
@@ -152,7 +152,7 @@ pub(super) fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
 
-fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {
+pub(super) fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Outcome::BadJson("The body must be a JSON object")),

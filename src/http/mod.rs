@@ -5,6 +5,7 @@
 mod account;
 mod answer;
 mod bearer;
+mod behind;
 mod devices;
 mod family;
 mod forward_auth;
@@ -29,6 +30,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 pub use answer::{Answer, Outcome};
+pub use behind::Behind;
 pub use forward_auth::ForwardAuth;
 pub(crate) use health::NO_FEED;
 pub use latencies::Latencies;
@@ -59,6 +61,8 @@ pub struct Face {
     pub patience: Duration,
     /// The proxy that may ask whether requests may pass, if one may.
     pub forward_auth: Option<ForwardAuth>,
+    /// The homeserver, where one is linked, for what it alone can answer.
+    pub behind: Option<Behind>,
     /// How long requests took.
     pub latencies: Latencies,
 }

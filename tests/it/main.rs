@@ -8,6 +8,7 @@ mod support;
 mod answers;
 mod arbitrary;
 mod audit;
+mod behind;
 mod body;
 mod claims;
 mod clock;

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use amaretti::config::{AuditTo, Networks};
-use amaretti::http::{self, Face};
+use amaretti::http::{self, Behind, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
 use amaretti::secret::Secret;
@@ -70,6 +70,8 @@ pub(crate) struct Setting {
     pub(crate) patience: Duration,
     pub(crate) max_staleness: Duration,
     pub(crate) asking: Option<Asking>,
+    /// The port of the homeserver behind.
+    pub(crate) behind: Option<u16>,
     /// What a homeserver proves itself by.
     pub(crate) homeserver: Option<&'static str>,
 }
@@ -85,6 +87,7 @@ impl Default for Setting {
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
             asking: None,
+            behind: None,
             homeserver: None,
         }
     }
@@ -124,6 +127,7 @@ impl Routers {
             body_limit,
             patience,
             forward_auth: setting.asking.map(Asking::settings),
+            behind: setting.behind.map(|port| Behind::new(&format!("http://127.0.0.1:{port}"))),
             latencies: http::Latencies::default(),
         });
         Self { public: http::public(face.clone()), internal: http::internal(face) }

@@ -53,6 +53,7 @@ impl Node {
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
             forward_auth: None,
+            behind: None,
             latencies: http::Latencies::default(),
         });
         let (public, internal) = (http::public(face.clone()), http::internal(face));
