@@ -4,10 +4,12 @@
 //! path is judged as it was sent: split, then decoded segment by segment. Nothing is allocated.
 
 mod path;
+mod remaining;
 mod route;
 mod routes;
 
 pub use path::{MAX_PATH_BYTES, MAX_SEGMENTS, PathError, PathScratch};
+pub use remaining::Remaining;
 pub use route::{Auth, Method, Prefix, Route};
 pub use routes::ROUTES;
 

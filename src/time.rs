@@ -55,6 +55,19 @@ impl Timestamp {
     }
 }
 
+#[cfg(feature = "server")]
+impl Timestamp {
+    /// The instant as people read it, UTC, to the second.
+    #[must_use]
+    pub fn to_utc(self) -> String {
+        let ns = i128::from(self.0) * 1_000_000;
+        let format =
+            ::time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+        let told = ::time::OffsetDateTime::from_unix_timestamp_nanos(ns).ok();
+        told.and_then(|told| told.format(&format).ok()).unwrap_or_else(|| format!("{} ms", self.0))
+    }
+}
+
 /// Something that tells the time.
 pub trait Clock: Send + Sync {
     /// The present instant; never below one that was told before.

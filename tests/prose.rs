@@ -34,6 +34,8 @@ const PAGES: &[&str] = &[
     "docs/library.md",
     "docs/narrowing.md",
     "docs/proxies.md",
+    "docs/provisioning.md",
+    "docs/systemd.md",
     "docs/watching.md",
     "keys/README.md",
     "tests/vectors/README.md",

@@ -4,9 +4,11 @@
 
 mod anatomy;
 mod config;
+mod feed;
 mod import;
 mod keys;
 mod outcome;
+mod provision;
 mod proxy;
 mod registration;
 mod serve;
@@ -58,9 +60,14 @@ enum Command {
     /// List sessions
     #[command(subcommand)]
     Session(session::Session),
+    /// Look after the feed of what has ended
+    #[command(subcommand)]
+    Feed(feed::Feed),
     /// Add users, set passwords, end sessions, lock and deactivate accounts
     #[command(subcommand)]
     User(user::User),
+    /// Make devices for a list of users and write their tokens to a file
+    Provision(provision::Provision),
     /// Say who may register
     #[command(subcommand)]
     RegistrationToken(registration::Registration),
@@ -170,7 +177,9 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Token(token) => token.run(),
         Command::Session(session) => session.run(),
+        Command::Feed(feed) => feed.run(),
         Command::User(user) => user.run(),
+        Command::Provision(provision) => block_on(provision.run()),
         Command::RegistrationToken(registration) => registration.run(),
         Command::Import(import) => import.run(),
         Command::Config(settings) => settings.run(),

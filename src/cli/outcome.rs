@@ -62,11 +62,7 @@ pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     std::iter::once(heading).chain(rows).collect::<Vec<_>>().join("\n")
 }
 
-/// An instant as people read it, UTC, to the second.
+/// An instant as people read it.
 pub(super) fn instant(at: crate::time::Timestamp) -> String {
-    let ns = i128::from(at.millis()) * 1_000_000;
-    let format =
-        time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
-    let told = time::OffsetDateTime::from_unix_timestamp_nanos(ns).ok();
-    told.and_then(|told| told.format(&format).ok()).unwrap_or_else(|| format!("{} ms", at.millis()))
+    at.to_utc()
 }

@@ -99,7 +99,9 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
     let care = KeyCare::new(config.keys.clone(), name);
     let care = Arc::new(care.answering_for(config.max_staleness.get()));
     let staleness = config.max_staleness.duration();
-    let following = Following::start(service.clone(), care.clone(), staleness).await?;
+    let following =
+        Following::start(service.clone(), care.clone(), staleness, Some(config.data.clone()))
+            .await?;
     care.start(&service).await?;
     Ok((Node { service, care, following: Some(following) }, first_run))
 }
@@ -129,7 +131,7 @@ async fn verifier(config: &Config, name: String, audit: Audit) -> Result<Node, T
     Ok(Node { service, care, following: None })
 }
 
-fn policy(config: &Config) -> Policy {
+pub(super) fn policy(config: &Config) -> Policy {
     let tries = &config.tries_per_minute;
     Policy {
         access_life: config.access_token_lifetime.get(),
@@ -148,6 +150,7 @@ fn policy(config: &Config) -> Policy {
         },
         session_life: config.session_lifetime.map(|life| life.get()),
         no_feed_life: config.no_feed_lifetime.bound(),
+        max_clock_skew: Some(config.max_clock_skew.get()),
     }
 }
 

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::anatomy::{draw, life};
 use super::outcome::note;
+use super::provision::ForLabel;
 use super::verify::{Verify, ring};
 use super::{Done, Place, Trouble, audit, block_on, existing_store, keys, say, service};
 use crate::config::{Config, parse_duration};
@@ -23,6 +24,8 @@ use crate::token::{Grant, Kind, Presented, Scratch, SessionId, attenuate, normal
 pub(super) enum Token {
     /// Mint a token without asking any server
     Mint(Mint),
+    /// Give a token to a job: one device for each label, however often it is asked for
+    ForLabel(ForLabel),
     /// Draw a token; needs no key
     Inspect(Given),
     /// Say whether a token is good, and if not, exactly why
@@ -94,6 +97,7 @@ impl Token {
     pub(super) fn run(self) -> Done {
         match self {
             Self::Mint(mint) => mint.run(),
+            Self::ForLabel(labelled) => block_on(labelled.run()),
             Self::Inspect(given) => say(&draw(&given.text()?)),
             Self::Verify(verify) => block_on(verify.run()),
             Self::Attenuate(attenuation) => attenuation.run(),

@@ -132,6 +132,15 @@ pub struct Config {
     )]
     pub max_staleness: Millis,
 
+    /// How far (a duration) this machine's clock may be off the database's; beyond it the node is
+    /// not ready and answers 503 for tokens that end.
+    #[config(
+        env = "AMARETTI_MAX_CLOCK_SKEW",
+        default = "30s",
+        deserialize_with = duration::<_, SECOND, DAY>
+    )]
+    pub max_clock_skew: Millis,
+
     /// Longest life left to a token (a duration, or any) that a node started with `--no-feed`
     /// accepts: so long may a token live there after its logout.
     #[config(env = "AMARETTI_NO_FEED_LIFETIME", default = "5m", deserialize_with = life)]

@@ -220,7 +220,10 @@ fn failed(failure: &Failure) -> Answer {
         Failure::Store(_) | Failure::Stale => {
             Answer::unavailable("The database is away, try again", 2000)
         }
-        Failure::KeyNotHeld(_) | Failure::NoMintingKey | Failure::NoInnerKey => {
+        Failure::ClockOff(_) => {
+            Answer::unavailable("The clock of this server is off, try again", 5000)
+        }
+        Failure::KeyNotHeld(_) | Failure::NoMintingKey | Failure::NoKey | Failure::NoInnerKey => {
             Answer::unavailable("A key is missing here, try again", 5000)
         }
         Failure::NoStore => Answer::unavailable("This node only verifies tokens", 5000),

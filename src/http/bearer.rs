@@ -43,6 +43,16 @@ impl Face {
         request: &Parts,
         act: impl FnOnce(&Bearer<'_>) -> T,
     ) -> Result<T, Outcome> {
+        self.bearer_for(Purpose::Request, request, act)
+    }
+
+    /// The same for what is no ordinary request.
+    pub(super) fn bearer_for<T>(
+        &self,
+        purpose: Purpose,
+        request: &Parts,
+        act: impl FnOnce(&Bearer<'_>) -> T,
+    ) -> Result<T, Outcome> {
         let token = self.token(request)?;
         let mut path = PathScratch::new();
         let asked = occasion::request(request.method.as_str(), request.uri.path(), &mut path)
@@ -52,7 +62,7 @@ impl Face {
             action: asked.action,
             room_id: asked.room_id,
             address: self.address(request),
-            ..Occasion::new(Purpose::Request, self.service.now())
+            ..Occasion::new(purpose, self.service.now())
         };
         let mut scratch = Scratch::new();
         let bearer = self.service.admit(&token, &mut scratch, &occasion)?;

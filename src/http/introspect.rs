@@ -218,6 +218,8 @@ fn failed(failure: &Failure) -> Told {
     match failure {
         Failure::Store(_)
         | Failure::Stale
+        | Failure::ClockOff(_)
+        | Failure::NoKey
         | Failure::KeyNotHeld(_)
         | Failure::NoMintingKey
         | Failure::NoInnerKey

@@ -13,6 +13,7 @@ mod health;
 mod identity;
 mod interactive;
 mod introspect;
+mod itself;
 mod latencies;
 mod layers;
 mod listen;
@@ -73,7 +74,8 @@ pub fn public(face: Arc<Face>) -> Router {
         .route("/.well-known/matrix/client", get(account::well_known))
         .route("/_matrix/static/client/login/", get(pages::login))
         .route("/_matrix/static/client/login/{asset}", get(pages::asset))
-        .route("/_matrix/client/versions", get(account::versions));
+        .route("/_matrix/client/versions", get(account::versions))
+        .route("/_amaretti/token", get(itself::itself));
     for version in ["r0", "v3"] {
         let at = |path: &str| format!("/_matrix/client/{version}/{path}");
         router = router

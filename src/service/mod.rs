@@ -5,36 +5,43 @@
 
 mod account;
 mod admit;
+mod aside;
 mod audit;
 mod begin;
+mod compact;
 mod denial;
 mod devices;
 mod events;
 mod feed;
+mod freshness;
 mod generation;
 mod guests;
 mod import;
 mod inner;
 mod interactive;
 mod introspect;
+mod keeper;
 mod keys;
 mod login;
+mod lost;
 mod metrics;
 mod mint;
 mod password;
 mod predecessor;
 mod proof;
+mod provision;
+mod pulse;
 mod reason;
 mod refresh;
 mod register;
 mod rotation;
 mod sealed;
 mod session;
+mod tell;
 mod throttle;
 mod uses;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 
@@ -42,6 +49,7 @@ pub use account::{Change, Others};
 pub use admit::Caller;
 pub use audit::{Audit, AuditError, asked_from};
 pub use begin::Granted;
+pub use compact::Compaction;
 pub use denial::{Declined, Denial, Failure, LoginTokenFault, RefreshFault};
 pub use events::{EVENTS, Event, EventSort, labels};
 pub use feed::Following;
@@ -55,11 +63,13 @@ pub use metrics::{KeySight, KeySights, Metrics, Part};
 pub use mint::Pair;
 pub use password::{HashCost, Passwords};
 pub use predecessor::is_predecessors;
+pub use provision::{ProvisionError, Provisioned, Wanted, device_of_label};
 pub use reason::Reason;
 pub use register::{Register, Registered};
 pub use session::Ended;
 pub use throttle::{Limits, Try};
 
+use freshness::Freshness;
 use mint::Minting;
 use throttle::Throttle;
 use uses::Uses;
@@ -97,6 +107,8 @@ pub struct Policy {
     /// On a node without a feed, the longest remaining life of a token it answers for; `None` for
     /// any.
     pub no_feed_life: Option<u64>,
+    /// How far the clock may be off the database's; `None` when nobody compares them.
+    pub max_clock_skew: Option<u64>,
 }
 
 impl Default for Policy {
@@ -114,6 +126,7 @@ impl Default for Policy {
             limits: Limits::NONE,
             session_life: None,
             no_feed_life: Some(5 * 60_000),
+            max_clock_skew: None,
         }
     }
 }
@@ -131,7 +144,7 @@ pub struct Service {
     passwords: Passwords,
     uses: Uses,
     throttle: Throttle,
-    stale: AtomicBool,
+    freshness: Freshness,
     metrics: Metrics,
     audit: Audit,
 }
@@ -159,7 +172,7 @@ impl Service {
             passwords,
             uses: Uses::default(),
             throttle,
-            stale: AtomicBool::new(false),
+            freshness: Freshness::default(),
             metrics,
             audit: Audit::default(),
         }
@@ -198,12 +211,6 @@ impl Service {
     #[must_use]
     pub fn ring(&self) -> Arc<Keyring> {
         self.ring.load_full()
-    }
-
-    /// Whether tokens can be verified here: there are keys and the feed is fresh.
-    #[must_use]
-    pub fn can_verify(&self) -> bool {
-        !self.is_stale() && !self.ring.load().ids().is_empty()
     }
 
     /// Whether this node has a store whose feed it follows.

@@ -4,16 +4,20 @@
 //! knows rows and transactions; it refuses to know keys, tokens and HTTP, and it decides nothing:
 //! services do.
 
+mod beats;
 mod claims;
 mod devices;
 mod engine;
 mod feed;
+mod fields;
 mod interactive;
 mod nodes;
 mod refreshes;
 mod signings;
+mod snapshot;
 mod synapse;
 mod users;
+mod whole;
 
 use std::fmt;
 use std::fs::{DirBuilder, Permissions};
@@ -23,16 +27,19 @@ use std::path::{Path, PathBuf};
 
 use engine::{Arg, Pool};
 
+pub use beats::Beat;
 pub use claims::{Claim, Claimed};
 pub use devices::Device;
 pub use engine::{Listener, Server, Tx};
-pub use feed::{Cursor, Entry};
+pub use feed::{Cursor, Entry, Look};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
 pub use refreshes::Renewal;
 pub use signings::Signed;
+pub use snapshot::{Mark, Moment, SnapshotFile, read_snapshot};
 pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
+pub use whole::{Kept, Overview, Page};
 
 use crate::ident::ServerName;
 use crate::keyfile::StoreId;

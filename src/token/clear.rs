@@ -89,6 +89,9 @@ pub enum Purpose {
     Login,
     /// A question by the homeserver behind us: access and inner tokens.
     Introspection,
+    /// A question by its own bearer, what it may do: access tokens. It is told nothing that does
+    /// not stand in the token, so what the token may be used for is not judged.
+    Itself,
 }
 
 impl Purpose {
@@ -96,7 +99,7 @@ impl Purpose {
     #[must_use]
     pub const fn admits(self, kind: Kind) -> bool {
         match self {
-            Self::Request => matches!(kind, Kind::Access),
+            Self::Request | Self::Itself => matches!(kind, Kind::Access),
             Self::Refresh => matches!(kind, Kind::Refresh),
             Self::Login => matches!(kind, Kind::Login),
             Self::Introspection => matches!(kind, Kind::Access | Kind::Inner),
@@ -114,9 +117,10 @@ impl Purpose {
         }
     }
 
-    /// Whether the token is exchanged for another, which carries its caveats on.
-    const fn exchanges(self) -> bool {
-        matches!(self, Self::Refresh | Self::Login)
+    /// Whether what the token may be used for is for others to judge: of a token that is exchanged,
+    /// where the next one is used, which carries its caveats on; of one that asks about itself, nowhere.
+    const fn uses_nothing(self) -> bool {
+        matches!(self, Self::Refresh | Self::Login | Self::Itself)
     }
 }
 
@@ -186,7 +190,7 @@ impl Occasion<'_> {
             }),
             Caveat::Label(_) => true,
             Caveat::Action(_) | Caveat::RoomId(_) | Caveat::Audience(_)
-                if self.purpose.exchanges() =>
+                if self.purpose.uses_nothing() =>
             {
                 true
             }
@@ -261,8 +265,8 @@ mod tests {
     }
 
     #[test]
-    fn an_exchange_judges_time_and_address_and_carries_the_rest() {
-        for purpose in [Purpose::Login, Purpose::Refresh] {
+    fn what_uses_nothing_is_judged_by_time_and_address_alone() {
+        for purpose in [Purpose::Login, Purpose::Refresh, Purpose::Itself] {
             let exchange = Occasion::new(purpose, Timestamp::from_millis(1000));
 
             assert!(clears("action in read", &exchange));

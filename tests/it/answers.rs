@@ -130,6 +130,8 @@ rows! { login_token_faults of LoginTokenFault:
 rows! { failures of Failure:
     Failure::Store(_) = StoreError::Silent.into() => (503, "M_UNKNOWN", None, Some(2000));
     Failure::Stale = Failure::Stale => (503, "M_UNKNOWN", None, Some(2000));
+    Failure::ClockOff(_) = Failure::ClockOff(-40_000) => (503, "M_UNKNOWN", None, Some(5000));
+    Failure::NoKey = Failure::NoKey => (503, "M_UNKNOWN", None, Some(5000));
     Failure::KeyNotHeld(_) = Failure::KeyNotHeld(Refusal::KeyNotHeld(KEY))
         => (503, "M_UNKNOWN", None, Some(5000));
     Failure::NoMintingKey = Failure::NoMintingKey => (503, "M_UNKNOWN", None, Some(5000));

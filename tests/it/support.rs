@@ -23,7 +23,7 @@ use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
 use amaretti::secret::Secret;
 use amaretti::service::{
-    Audit, Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
+    Audit, Following, HashCost, KeyCare, Passwords, Policy, Service, make_key,
 };
 use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
@@ -72,6 +72,8 @@ pub(crate) struct Setting {
     pub(crate) asking: Option<Asking>,
     /// The port of the homeserver behind.
     pub(crate) behind: Option<u16>,
+    /// The folder of the snapshot, inside the town's, if one is kept.
+    pub(crate) snapshot: Option<&'static str>,
     /// What a homeserver proves itself by.
     pub(crate) homeserver: Option<&'static str>,
 }
@@ -88,6 +90,7 @@ impl Default for Setting {
             max_staleness: Duration::from_secs(300),
             asking: None,
             behind: None,
+            snapshot: None,
             homeserver: None,
         }
     }
@@ -180,6 +183,15 @@ impl Town {
         Self::open(self.home.clone(), clock, Setting::default()).await.unwrap()
     }
 
+    /// A node in the same folder whose clock stands elsewhere, to see whether it starts.
+    pub(crate) async fn starts_at(
+        &self,
+        now: Timestamp,
+        setting: Setting,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::open(self.home.clone(), Arc::new(ManualClock::at(now)), setting).await
+    }
+
     /// Another node on the same store that bears the same name.
     pub(crate) async fn namesake(&self) -> Self {
         let (home, keys, name) = (self.home.clone(), self.keys.clone(), self.name.clone());
@@ -201,7 +213,7 @@ impl Town {
     }
 
     /// Starts a node in the folder once more, to see whether it does.
-    pub(crate) async fn starts(&self) -> Result<Self, KeyCareError> {
+    pub(crate) async fn starts(&self) -> Result<Self, Box<dyn std::error::Error>> {
         Self::open(self.home.clone(), self.clock.clone(), Setting::default()).await
     }
 
@@ -209,7 +221,7 @@ impl Town {
         home: Arc<Home>,
         clock: Arc<ManualClock>,
         setting: Setting,
-    ) -> Result<Self, KeyCareError> {
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let keys = home.keys();
         Self::open_named(home, keys, node_name(), clock, setting).await
     }
@@ -220,7 +232,7 @@ impl Town {
         name: String,
         clock: Arc<ManualClock>,
         setting: Setting,
-    ) -> Result<Self, KeyCareError> {
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let store = open_store(&home).await.unwrap();
         let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
@@ -234,8 +246,13 @@ impl Town {
         let staleness = u64::try_from(setting.max_staleness.as_millis()).unwrap();
         let care = KeyCare::new(keys.clone(), name.clone()).answering_for(staleness);
         let care = Arc::new(care);
-        let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
-        let following = Mutex::new(Some(following.await.unwrap()));
+        let following = Following::start(
+            service.clone(),
+            care.clone(),
+            setting.max_staleness,
+            setting.snapshot.map(|name| home.path().join(name)),
+        );
+        let following = Mutex::new(Some(following.await?));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
         Ok(Self { home, keys, name, clock, store, service, care, following, routers })
@@ -283,6 +300,11 @@ impl Town {
     /// Moves the clock on.
     pub(crate) fn wait(&self, ms: u64) {
         self.clock.advance(ms);
+    }
+
+    /// The file of the snapshot that a node of this town keeps in a folder of this name.
+    pub(crate) fn snapshot(&self, name: &str) -> PathBuf {
+        self.home.path().join(name).join("feed.snapshot")
     }
 
     pub(crate) fn keys_folder(&self) -> PathBuf {

@@ -84,7 +84,7 @@ away() {
 processes_of() {
     local main
     main=$(head -n 1 "$folder/pg.$1/data/postmaster.pid")
-    echo "$main" && ps -o pid= --ppid "$main"
+    tr ' ' '\n' <<<"$main $(<"/proc/$main/task/$main/children")" | grep .
 }
 
 silent() {

@@ -6,12 +6,18 @@ pooler_port=
 # begin_pooler DATABASE...: runs PgBouncer in front of the server `durable`.
 begin_pooler() {
     if ! command -v pgbouncer >/dev/null; then
-        apt-get update >/dev/null &&
-            DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends pgbouncer >/dev/null
+        local root=()
+        ((EUID == 0)) || root=(sudo -n)
+        "${root[@]}" apt-get update >/dev/null
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y --no-install-recommends pgbouncer >/dev/null
     fi
     local at=${servers[durable]#*@} as=()
     at=${at%%/*}
-    pooler_port=$((32000 + RANDOM % 700))
+    until pooler_port=$((20000 + RANDOM % 12000)) &&
+        ! (exec 3<>"/dev/tcp/127.0.0.1/$pooler_port") 2>/dev/null; do
+        :
+    done
     mkdir -p "$folder/pooler"
     cat >"$folder/pooler/pgbouncer.ini" <<END
 [databases]
