@@ -14,7 +14,6 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -88,36 +87,6 @@ impl Link {
             Name::Free => Ok(()),
             Name::Taken => Err(LinkError::Taken),
             Name::Invalid => Err(LinkError::Invalid),
-        }
-    }
-
-    /// Hands a request of somebody whom the homeserver knows on to it; gives the status and the body
-    /// of its answer.
-    ///
-    /// # Errors
-    /// [`LinkError::Call`] when there is none.
-    pub async fn hand_on(
-        &self,
-        path: &str,
-        token: &str,
-        body: Option<Value>,
-    ) -> Result<(u16, Value), LinkError> {
-        Ok(self.synapse.hand_on(path, token, body).await?)
-    }
-
-    /// What the homeserver can do for the bearer of a token.
-    ///
-    /// # Errors
-    /// [`LinkError::Call`] when it does not say.
-    pub async fn capabilities(&self, path: &str, token: &str) -> Result<Value, LinkError> {
-        match self.hand_on(path, token, None).await? {
-            (200, body) => Ok(body),
-            (status, body) => {
-                let text =
-                    |key| body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-                let (errcode, error) = (text("errcode"), text("error"));
-                Err(Fault::Refused { path: "capabilities", status, errcode, error }.into())
-            }
         }
     }
 

@@ -226,19 +226,6 @@ impl Synapse {
         }
     }
 
-    /// Asks on behalf of somebody who has a token of its own: with a body by POST, else by GET.
-    pub(super) async fn hand_on(
-        &self,
-        path: &str,
-        token: &str,
-        body: Option<Value>,
-    ) -> Result<(u16, Value), Fault> {
-        let method = if body.is_some() { Method::POST } else { Method::GET };
-        let request = self.request_as(token, method, path, &body.unwrap_or_default())?;
-        let answer = self.send(request).await?;
-        Ok((answer.status.as_u16(), answer.body))
-    }
-
     fn request(
         &self,
         method: Method,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Face;
 use super::answer::Outcome;
-use super::bearer::{maybe_switch, object_in, query, text};
+use super::bearer::{maybe_switch, object_in, parsed, query, text};
 use super::layers::admitted;
 use super::login::rendered;
 use crate::service::{Granted, Register, Try};
@@ -22,11 +22,14 @@ pub(super) async fn register(
     parts: Parts,
     body: Body,
 ) -> Result<Response, Outcome> {
-    let body = face.object(body).await?;
-    if text(&body, "type", "`type` must be a string")? == Some("m.login.application_service") {
-        return face.hand_on(&parts, body).await;
+    let bytes = face.bytes(body).await?;
+    let body = parsed(&bytes)?;
+    let kind = text(&body, "type", "`type` must be a string")?;
+    if kind == Some("m.login.application_service") {
+        let behind = face.behind.as_ref().ok_or(Outcome::AppserviceLogin)?;
+        return face.handed_on(behind, &parts, bytes).await;
     }
-    registered(&face, &parts, &body).await.map(IntoResponse::into_response)
+    Ok(registered(&face, &parts, &body).await?.into_response())
 }
 
 async fn registered(

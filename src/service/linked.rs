@@ -39,12 +39,6 @@ impl Service {
         Self { link, ..self }
     }
 
-    /// The homeserver behind, where there is one.
-    #[must_use]
-    pub fn homeserver(&self) -> Option<&Arc<Link>> {
-        self.link.as_ref()
-    }
-
     /// Whether the homeserver lets an account of this name be made.
     pub(super) async fn check_name_behind(&self, user_id: &str) -> Result<(), Denial> {
         match &self.link {

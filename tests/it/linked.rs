@@ -460,38 +460,3 @@ async fn a_client_that_hangs_up_leaves_nothing_half_told() {
     .await;
     assert_eq!(synapse.devices("alice"), ["OTHER", "PHONE"]);
 }
-
-#[tokio::test]
-async fn capabilities_are_the_homeservers_with_what_is_done_here() {
-    let (town, _synapse) = before_synapse().await;
-    let alice = town.alice().await;
-
-    let answer = alice.get("/_matrix/client/v3/capabilities").await;
-
-    let capabilities = &answer.good()["capabilities"];
-    assert_eq!(capabilities["m.room_versions"]["default"], "12");
-    for (name, enabled) in
-        [("m.change_password", true), ("m.get_login_token", true), ("m.3pid_changes", false)]
-    {
-        assert_eq!(capabilities[name]["enabled"], enabled, "{name}");
-    }
-    town.anonymous().get("/_matrix/client/v3/capabilities").await.is(401, "M_MISSING_TOKEN");
-}
-
-#[tokio::test]
-async fn the_registrations_of_application_services_are_the_homeservers_affair() {
-    let (town, synapse) = before_synapse().await;
-    let ghost = json!({
-        "type": "m.login.application_service", "username": "bridge-1", "inhibit_login": true,
-    });
-
-    let answer = town.anonymous().with("as-token").post(REGISTER, &ghost).await;
-    assert_eq!(answer.good().text("user_id"), "@bridge-1:example.com");
-    let by_query = format!("{REGISTER}?access_token=as-token");
-    town.anonymous().post(&by_query, &ghost).await.good();
-
-    town.anonymous().with("wrong").post(REGISTER, &ghost).await.is(401, "M_UNKNOWN_TOKEN");
-    town.anonymous().post(REGISTER, &ghost).await.is(401, "M_MISSING_TOKEN");
-    assert_eq!(synapse.calls(), [""; 0], "it is no account of ours");
-    assert!(town.store.password_hash("@bridge-1:example.com").await.unwrap().is_none());
-}

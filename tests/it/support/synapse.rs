@@ -20,11 +20,11 @@ use tokio::sync::watch;
 
 use super::{SERVER, Setting};
 
-pub(crate) const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+pub(crate) const SHARED: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
 /// The link of a town to the Synapse of its setting.
 pub(super) fn link(setting: Setting, store: &Store) -> Option<Arc<Link>> {
-    let secret = Arc::new(Secret::parse(SECRET).ok().unwrap());
+    let secret = Arc::new(Secret::parse(SHARED).ok().unwrap());
     let synapse = homeserver::Synapse::new(&format!("http://{}", setting.synapse?), secret);
     Some(Link::new(synapse, store.clone(), ServerName::parse(SERVER).unwrap()))
 }
@@ -62,8 +62,6 @@ impl Synapse {
         let synapse = Self { inside: Arc::default(), gate: watch::channel(false).0, address };
         let router = Router::new()
             .route("/_synapse/mas/{call}", axum::routing::any(answer))
-            .route("/_matrix/client/v3/capabilities", axum::routing::get(capabilities))
-            .route("/_matrix/client/v3/register", axum::routing::post(register))
             .with_state(synapse.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         synapse
@@ -71,7 +69,7 @@ impl Synapse {
 
     /// The setting of a town that stands before this Synapse.
     pub(crate) fn setting(&self) -> Setting {
-        Setting { homeserver: Some(SECRET), synapse: Some(self.address), ..Setting::default() }
+        Setting { homeserver: Some(SHARED), synapse: Some(self.address), ..Setting::default() }
     }
 
     pub(crate) fn has(&self, localpart: &str) {
@@ -121,7 +119,7 @@ async fn answer(
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    if headers["authorization"] != format!("Bearer {SECRET}") {
+    if headers["authorization"] != format!("Bearer {SHARED}") {
         return error(403, "M_UNKNOWN");
     }
     let (fails, waits) = {
@@ -141,25 +139,6 @@ async fn answer(
     let name = body["localpart"].as_str().unwrap_or(&asked).replace("%5F", "_");
     let mut inside = synapse.inside.lock().unwrap();
     act(&mut inside.users, &call, &name, &body)
-}
-
-/// What it can do, for whoever it is asked by.
-async fn capabilities(headers: HeaderMap) -> Json<Value> {
-    assert!(headers["authorization"].to_str().unwrap().starts_with("Bearer mm"));
-    Json(json!({ "capabilities": {
-        "m.change_password": { "enabled": false },
-        "m.get_login_token": { "enabled": false },
-        "m.room_versions": { "default": "12", "available": { "12": "stable" } },
-    } }))
-}
-
-/// An application service registers a ghost.
-async fn register(headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    if headers["authorization"] != "Bearer as-token" {
-        return error(401, "M_UNKNOWN_TOKEN");
-    }
-    Json(json!({ "user_id": format!("@{}:{SERVER}", body["username"].as_str().unwrap()) }))
-        .into_response()
 }
 
 fn act(users: &mut BTreeMap<String, Account>, call: &str, name: &str, body: &Value) -> Response {
