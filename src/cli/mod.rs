@@ -3,12 +3,15 @@
 //! Only what was typed is known here; the files beside this one resolve it and act.
 
 mod anatomy;
+mod ask;
 mod config;
+mod explain;
 mod feed;
 mod import;
 mod keys;
 mod outcome;
 mod provision;
+mod proxy;
 mod registration;
 mod serve;
 mod session;
@@ -25,7 +28,7 @@ use zeroize::Zeroizing;
 
 use outcome::{Done, Trouble, say};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Address, Config, Overrides};
 use crate::secret;
 use crate::service::{Audit, HashCost, Passwords, Policy, Service};
 use crate::store::{self, Server, Store, StoreError};
@@ -56,6 +59,8 @@ enum Command {
     /// Mint, look at, check, narrow and revoke tokens
     #[command(subcommand)]
     Token(token::Token),
+    /// Say why a token is good or not on a running node
+    Explain(explain::Explain),
     /// List sessions
     #[command(subcommand)]
     Session(session::Session),
@@ -73,7 +78,7 @@ enum Command {
     /// Take over what another server has
     #[command(subcommand)]
     Import(import::Import),
-    /// Show every setting there is
+    /// Show every setting there is, and make configurations of proxies
     #[command(subcommand)]
     Config(config::Settings),
 }
@@ -100,7 +105,7 @@ impl Place {
     fn resolve(
         &self,
         listen: Option<SocketAddr>,
-        internal: Option<SocketAddr>,
+        internal: Option<Address>,
     ) -> Result<Config, Trouble> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let overrides = Overrides::default()
@@ -175,6 +180,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Keys(keys) => keys.run(),
         Command::Token(token) => token.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Session(session) => session.run(),
         Command::Feed(feed) => feed.run(),
         Command::User(user) => user.run(),
