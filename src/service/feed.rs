@@ -115,6 +115,7 @@ impl Following {
     }
 
     async fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.store.recognise().await?;
         self.pulse.beat().await?;
         while !self.look().await? {}
         Ok(())
@@ -154,6 +155,10 @@ impl Following {
 
     /// Reads what is new, a bounded part of it at a time; gives whether that was all.
     async fn look(&mut self) -> Result<bool, StoreError> {
+        if !self.caught_up {
+            // Nothing of this is told to a database that happens to stand in its place.
+            self.store.recognise().await?;
+        }
         let look = self.store.look(self.pulse.node(), self.cursor.as_ref()).await?;
         // The beat was read before the facts: what was committed before it is among them.
         self.proven = self.pulse.read_back(look.beat).or(self.proven);
