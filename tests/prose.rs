@@ -33,6 +33,7 @@ const PAGES: &[&str] = &[
     "docs/audit.md",
     "docs/library.md",
     "docs/narrowing.md",
+    "docs/proxies.md",
     "docs/provisioning.md",
     "docs/systemd.md",
     "docs/watching.md",
@@ -86,6 +87,25 @@ fn no_page_names_a_file_that_is_not_there() {
     });
     let missing: Vec<_> = missing.collect();
     assert!(missing.is_empty(), "not there: {missing:#?}");
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn the_configurations_of_proxies_are_those_that_the_command_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, arguments) in [
+        ("nginx.conf", "nginx --homeserver synapse --forward-auth"),
+        ("haproxy.cfg", "haproxy --homeserver synapse --forward-auth"),
+        ("haproxy.lua", "haproxy --lua"),
+        ("Caddyfile", "caddy --homeserver synapse --forward-auth"),
+    ] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_amaretti"));
+        let program = program.args(["config"]).args(arguments.split(' '));
+        let printed = program.current_dir(folder.path()).env_clear().output().unwrap().stdout;
+        let name = format!("docs/proxies/{file}");
+        let same = page(&name).as_bytes() == printed;
+        assert!(same, "{name} is out of date; write it with: amaretti config {arguments} > {name}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod import;
 mod keys;
 mod outcome;
 mod provision;
+mod proxy;
 mod registration;
 mod serve;
 mod session;
@@ -25,7 +26,7 @@ use zeroize::Zeroizing;
 
 use outcome::{Done, Trouble, say};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Address, Config, Overrides};
 use crate::secret;
 use crate::service::{Audit, HashCost, Passwords, Policy, Service};
 use crate::store::{self, Server, Store, StoreError};
@@ -73,7 +74,7 @@ enum Command {
     /// Take over what another server has
     #[command(subcommand)]
     Import(import::Import),
-    /// Show every setting there is
+    /// Show every setting there is, and make configurations of proxies
     #[command(subcommand)]
     Config(config::Settings),
 }
@@ -100,7 +101,7 @@ impl Place {
     fn resolve(
         &self,
         listen: Option<SocketAddr>,
-        internal: Option<SocketAddr>,
+        internal: Option<Address>,
     ) -> Result<Config, Trouble> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let overrides = Overrides::default()

@@ -222,6 +222,7 @@ fn failed(failure: &Failure) -> Told {
         | Failure::NoKey
         | Failure::KeyNotHeld(_)
         | Failure::NoMintingKey
+        | Failure::NoInnerKey
         | Failure::NoStore
         | Failure::NoFeed
         | Failure::Busy

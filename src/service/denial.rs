@@ -142,6 +142,9 @@ pub enum Failure {
     /// Nothing can be minted: this node holds no whole key.
     #[error("this node has no key to mint with")]
     NoMintingKey,
+    /// No inner token can be signed: this node holds access subkeys alone.
+    #[error("this node has no inner subkey to pass a narrowed token on with: export it, too")]
+    NoInnerKey,
     /// This node only verifies.
     #[error("this node has no store: it only verifies")]
     NoStore,

@@ -161,7 +161,7 @@ impl From<&Failure> for Reason {
             Failure::Stale => Self::Stale,
             Failure::ClockOff(_) => Self::ClockOff,
             Failure::KeyNotHeld(_) => Self::KeyNotHeld,
-            Failure::NoMintingKey | Failure::NoKey => Self::NoMintingKey,
+            Failure::NoMintingKey | Failure::NoKey | Failure::NoInnerKey => Self::NoMintingKey,
             Failure::NoStore => Self::NoStore,
             Failure::NoFeed => Self::NoFeed,
             Failure::Busy => Self::Busy,

@@ -9,6 +9,7 @@ mod home;
 mod log;
 mod mint;
 mod proof;
+mod proxy;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use amaretti::config::{AuditTo, Networks};
-use amaretti::http::{self, Face};
+use amaretti::http::{self, Behind, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
 use amaretti::secret::Secret;
@@ -36,6 +37,7 @@ pub(crate) use home::{Home, Raw};
 pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
 pub(crate) use proof::*;
+pub(crate) use proxy::{Asking, SECRET};
 
 pub(crate) const SERVER: &str = "example.com";
 pub(crate) const ALICE: &str = "@alice:example.com";
@@ -67,6 +69,9 @@ pub(crate) struct Setting {
     pub(crate) body_limit: usize,
     pub(crate) patience: Duration,
     pub(crate) max_staleness: Duration,
+    pub(crate) asking: Option<Asking>,
+    /// The port of the homeserver behind.
+    pub(crate) behind: Option<u16>,
     /// The folder of the snapshot, inside the town's, if one is kept.
     pub(crate) snapshot: Option<&'static str>,
     /// What a homeserver proves itself by.
@@ -83,6 +88,8 @@ impl Default for Setting {
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
+            asking: None,
+            behind: None,
             snapshot: None,
             homeserver: None,
         }
@@ -122,6 +129,8 @@ impl Routers {
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit,
             patience,
+            forward_auth: setting.asking.map(Asking::settings),
+            behind: setting.behind.map(|port| Behind::new(&format!("http://127.0.0.1:{port}"))),
             latencies: http::Latencies::default(),
         });
         Self { public: http::public(face.clone()), internal: http::internal(face) }
@@ -259,6 +268,15 @@ impl Town {
         longest_life: Option<u64>,
         setting: Setting,
     ) -> Verifier {
+        self.verifier_holding(self.keys_folder(), longest_life, setting).await
+    }
+
+    async fn verifier_holding(
+        &self,
+        keys: PathBuf,
+        longest_life: Option<u64>,
+        setting: Setting,
+    ) -> Verifier {
         let service = Arc::new(Service::new(
             ServerName::parse(SERVER).unwrap(),
             None,
@@ -266,12 +284,17 @@ impl Town {
             Policy { no_feed_life: longest_life, ..Policy::default() },
             self.clock.clone(),
         ));
-        KeyCare::new(self.keys_folder(), node_name()).start(&service).await.unwrap();
+        KeyCare::new(keys, node_name()).start(&service).await.unwrap();
         Verifier { routers: Routers::of(&service, setting), _home: self.home.clone() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The internal face, to be served.
+    pub(crate) fn internal(&self) -> Router {
+        self.routers.internal.clone()
     }
 
     /// Moves the clock on.

@@ -52,6 +52,8 @@ impl Node {
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
+            forward_auth: None,
+            behind: None,
             latencies: http::Latencies::default(),
         });
         let (public, internal) = (http::public(face.clone()), http::internal(face));
