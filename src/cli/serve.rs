@@ -11,17 +11,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
-<<<<<<< HEAD
 use super::{Done, Place, Trouble, open_store, passwords, place_of, say};
-use crate::config::{Config, Homeserver, HomeserverKind, LogFormat};
-use crate::http::{self, Face};
-use crate::keyfile::{self, KeyFile};
-=======
-use super::{Done, Place, Trouble, open_store, passwords, say};
 use crate::config::{Address, Config, Foreign, Homeserver, HomeserverKind, LogFormat};
 use crate::http::{self, Behind, Face, ForwardAuth, Listener};
-use crate::keyfile;
->>>>>>> main
+use crate::keyfile::{self, KeyFile};
 use crate::secret::Secret;
 use crate::service::{Audit, Event, Following, KeyCare, Limits, Policy, Service, make_key};
 use crate::store::{Store, StoreError};
