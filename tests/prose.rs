@@ -33,6 +33,7 @@ const PAGES: &[&str] = &[
     "docs/audit.md",
     "docs/library.md",
     "docs/narrowing.md",
+    "docs/operations.md",
     "docs/proxies.md",
     "docs/provisioning.md",
     "docs/synapse.md",
@@ -143,6 +144,38 @@ fn the_table_of_audit_events_is_that_of_the_program() {
     let table = claims::events(amaretti::service::EVENTS);
     let page = page("docs/audit.md");
     assert!(page.contains(&table), "docs/audit.md should have this table:\n\n{table}");
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn every_command_that_a_page_shows_has_the_flags_it_is_shown_with() {
+    let mut seen = 0;
+    let mut wrong = Vec::new();
+    for name in PAGES {
+        for line in claims::shown(&page(name)) {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let is_name = |word: &&&str| {
+                word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+                    && !word.starts_with('-')
+            };
+            let command: Vec<_> = words.iter().take_while(is_name).take(2).collect();
+            let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_amaretti"));
+            let help = program.args(&command).arg("--help").output().unwrap();
+            let text = String::from_utf8_lossy(&help.stdout).into_owned();
+            let flags = words.iter().filter(|word| word.starts_with("--"));
+            let flags = flags.map(|flag| flag.split('=').next().unwrap_or_default());
+            let unknown = flags.filter(|flag| {
+                !text.contains(&format!("{flag} ")) && !text.contains(&format!("{flag}\n"))
+            });
+            wrong.extend(unknown.map(|flag| format!("{name}: amaretti {line}: no {flag}")));
+            if !help.status.success() {
+                wrong.push(format!("{name}: amaretti {line}: no such command"));
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "hardly any command was found: {seen}");
+    assert!(wrong.is_empty(), "these do not run:\n{}", wrong.join("\n"));
 }
 
 #[test]

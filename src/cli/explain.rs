@@ -48,7 +48,7 @@ impl Explain {
     pub(super) fn run(self) -> Done {
         let token = self.given.text()?;
         let config = self.place.resolve(None, None)?;
-        let node = self.node.unwrap_or_else(|| format!("http://{}", config.internal));
+        let node = self.node.unwrap_or_else(|| config.internal.to_string());
         let question = json!({
             "token": token,
             "purpose": self.purpose,

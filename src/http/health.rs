@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Face;
 
@@ -24,11 +24,17 @@ pub(super) async fn ready(State(face): State<Arc<Face>>) -> Response {
     if let Err(failure) = face.service.can_verify() {
         return unable(&failure.to_string());
     }
-    if face.service.follows() {
-        Json(json!({ "status": "ok", "feed": true })).into_response()
-    } else {
-        Json(json!({ "status": "ok", "feed": false, "warning": NO_FEED })).into_response()
+    let feed = face.service.follows();
+    let mut body =
+        Map::from_iter([("status".to_owned(), "ok".into()), ("feed".to_owned(), feed.into())]);
+    if !feed {
+        body.insert("warning".to_owned(), NO_FEED.into());
     }
+    let notes = face.service.metrics().keys().notes();
+    if !notes.is_empty() {
+        body.insert("notes".to_owned(), notes.into());
+    }
+    Json(Value::Object(body)).into_response()
 }
 
 /// Logins can be served here.

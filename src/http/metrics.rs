@@ -128,6 +128,29 @@ pub const METRICS: &[Metric] = &[
         write: |face, to| to.encode_gauge(&u64::from(face.service.can_verify().is_ok())),
     },
     Metric {
+        name: "amaretti_feed_age_seconds",
+        sort: Sort::Gauge,
+        labels: &[],
+        meaning: "How old what this node knows of the feed is; 0 on a node without one",
+        write: |face, to| {
+            to.encode_gauge(&face.service.feed_age().unwrap_or_default().as_secs_f64())
+        },
+    },
+    Metric {
+        name: "amaretti_worst_feed_age_seconds",
+        sort: Sort::Gauge,
+        labels: &[],
+        meaning: "The same for that live node which is worst off, as they told the database last",
+        write: |face, to| to.encode_gauge(&seconds(face.service.metrics().worst_lag())),
+    },
+    Metric {
+        name: "amaretti_clock_ahead_seconds",
+        sort: Sort::Gauge,
+        labels: &[],
+        meaning: "How far the clock of this node runs ahead of the database's, negative behind it",
+        write: |face, to| to.encode_gauge(&signed_seconds(face.service.clock_ahead())),
+    },
+    Metric {
         name: "amaretti_live_nodes",
         sort: Sort::Gauge,
         labels: &[],
@@ -304,6 +327,15 @@ fn latencies(face: &Face, to: &mut MetricEncoder<'_>) -> fmt::Result {
 /// Seconds of milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "48 bits fit the 53 of a float")]
 fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+/// Seconds of milliseconds, forward or back.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no clock is off by more than the 53 bits of a float"
+)]
+fn signed_seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0
 }
 

@@ -73,6 +73,23 @@ pub struct KeySights {
     pub nodes: usize,
 }
 
+impl KeySights {
+    /// What is not wrong yet and will be, for health pages.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let vanished = self.held.iter().filter(|key| key.file_missing).map(|key| {
+            format!("the file of key {} is gone: the key stays in use until a restart", key.id)
+        });
+        let missing = self.missing.iter().map(|id| {
+            format!("key {id} is announced and not held here: its tokens are answered 503")
+        });
+        let trouble = self.trouble.iter().map(|words| format!("keys were not picked up: {words}"));
+        let twin = "another process bears the name of this node: no key changes here";
+        let twin = self.twin.then(|| twin.to_owned());
+        vanished.chain(missing).chain(trouble).chain(twin).collect()
+    }
+}
+
 #[derive(Default)]
 #[repr(align(128))]
 struct Shard([AtomicU64; Reason::VERDICTS]);
@@ -86,6 +103,8 @@ pub struct Metrics {
     store_errors: [AtomicU64; 3],
     facts: AtomicU64,
     keys: ArcSwap<KeySights>,
+    /// Milliseconds by which the worst of all live nodes was behind when last looked at.
+    worst_lag: AtomicU64,
     started: Timestamp,
 }
 
@@ -107,6 +126,7 @@ impl Metrics {
             store_errors: Default::default(),
             facts: AtomicU64::new(0),
             keys: ArcSwap::default(),
+            worst_lag: AtomicU64::new(0),
             started,
         }
     }
@@ -146,6 +166,17 @@ impl Metrics {
     /// A fact was taken in.
     pub(super) fn heard(&self) {
         self.facts.fetch_add(1, Relaxed);
+    }
+
+    /// By how many milliseconds the worst of all live nodes is behind.
+    pub(super) fn set_worst_lag(&self, ms: u64) {
+        self.worst_lag.store(ms, Relaxed);
+    }
+
+    /// By how many milliseconds the worst of all live nodes was behind when last looked at.
+    #[must_use]
+    pub fn worst_lag(&self) -> u64 {
+        self.worst_lag.load(Relaxed)
     }
 
     /// What the care of keys has seen.

@@ -21,6 +21,8 @@ impl KeyCare {
         let now = service.store_now();
         self.beat(store, &ring, now).await?;
         self.announce(store, &ring).await?;
+        let behind = store.beats(now).await?.iter().map(|beat| beat.lag).max();
+        service.metrics().set_worst_lag(behind.unwrap_or_default());
         let nodes = store.nodes().await?;
         let twin = self.with_known(|known| {
             known.nodes = nodes.iter().filter(|node| node.is_live(now)).count();

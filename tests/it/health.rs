@@ -1,6 +1,6 @@
 //! Health pages: alive, can verify, can log in.
 
-use crate::support::{Town, VERSIONS};
+use crate::support::{Town, VERSIONS, until};
 
 #[tokio::test]
 async fn a_node_in_health_says_so_on_every_page() {
@@ -45,6 +45,21 @@ async fn a_node_without_a_feed_says_what_that_means() {
     assert_eq!(ready.good()["feed"], false);
     assert!(ready.text("warning").contains("logouts do not reach this node"), "{ready:?}");
     assert_eq!(verifier.operator().get("/health/issue").await.status.as_u16(), 503);
+}
+
+#[tokio::test]
+async fn what_will_be_wrong_at_the_next_start_is_noted() {
+    let town = Town::new().await;
+    let _tending = town.tend_keys();
+    let page = async || town.operator().get("/health/ready").await;
+    assert_eq!(page().await.good().json.get("notes"), None);
+
+    std::fs::remove_dir_all(town.keys_folder()).unwrap();
+    std::fs::create_dir(town.keys_folder()).unwrap();
+    town.care.look();
+
+    until("the vanished key is noted", async || page().await.body.contains("is gone")).await;
+    page().await.good();
 }
 
 #[tokio::test]

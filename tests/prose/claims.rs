@@ -101,6 +101,28 @@ pub(crate) fn events(events: &[amaretti::service::EventSort]) -> String {
     format!("{head}{}", events.iter().map(row).collect::<String>())
 }
 
+/// The commands of the program in the blocks of a page, without its name: what stands behind
+/// `amaretti ` up to a pipe, a redirection or the end of the line.
+#[cfg(feature = "server")]
+pub(crate) fn shown(page: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut shown = Vec::new();
+    for line in page.replace("\\\n", " ").lines() {
+        if let Some(language) = line.trim_start().strip_prefix("```") {
+            inside = ["console", "sh"].contains(&language.trim());
+        } else if inside {
+            let line = line.replace("cargo run --release -- ", "amaretti ");
+            let command = line.trim_start().trim_start_matches("$ ");
+            let starts = command.starts_with("amaretti ") || command.contains(" amaretti ");
+            if let Some((_, rest)) = command.split_once("amaretti ").filter(|_| starts) {
+                let end = rest.find(['|', '<', '>', ';', '&', ')', '#']).unwrap_or(rest.len());
+                shown.push(rest.get(..end).unwrap_or_default().trim().to_owned());
+            }
+        }
+    }
+    shown
+}
+
 /// Every number of three digits that is said to be one of characters.
 pub(crate) fn lengths(page: &str) -> Vec<usize> {
     let words: Vec<_> = page.split_whitespace().collect();
