@@ -3,7 +3,9 @@
 //! Only what was typed is known here; the files beside this one resolve it and act.
 
 mod anatomy;
+mod ask;
 mod config;
+mod explain;
 mod feed;
 mod import;
 mod keys;
@@ -57,6 +59,8 @@ enum Command {
     /// Mint, look at, check, narrow and revoke tokens
     #[command(subcommand)]
     Token(token::Token),
+    /// Say why a token is good or not on a running node
+    Explain(explain::Explain),
     /// List sessions
     #[command(subcommand)]
     Session(session::Session),
@@ -176,6 +180,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Keys(keys) => keys.run(),
         Command::Token(token) => token.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Session(session) => session.run(),
         Command::Feed(feed) => feed.run(),
         Command::User(user) => user.run(),

@@ -7,6 +7,7 @@ mod answer;
 mod bearer;
 mod behind;
 mod devices;
+mod explain;
 mod family;
 mod forward_auth;
 mod health;
@@ -130,6 +131,7 @@ fn with_refresh(mut router: Router<Arc<Face>>, drafts: bool) -> Router<Arc<Face>
 pub fn internal(face: Arc<Face>) -> Router {
     let router = Router::new()
         .route("/metrics", get(metrics::metrics))
+        .route("/_amaretti/explain", post(explain::explain))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/health/issue", get(health::issue))

@@ -28,11 +28,17 @@ impl Service {
     ) -> Result<Bearer<'s>, Denial> {
         let verdict = self.verdict(text, scratch, occasion);
         self.metrics.judged(verdict.as_ref().err().map_or(Reason::Admitted, Reason::from));
+        if let Ok(bearer) = &verdict
+            && self.follows()
+        {
+            self.uses.saw(bearer, occasion.now);
+        }
         verdict
     }
 
+    /// As [`Self::admit`], without a trace: nothing is counted, and no token is used by it.
     #[inline]
-    fn verdict<'s>(
+    pub(super) fn verdict<'s>(
         &self,
         text: &str,
         scratch: &'s mut Scratch,
@@ -63,13 +69,11 @@ impl Service {
         facts: &impl Facts,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
-        let bearer = if self.freshness.untroubled() {
-            authentic.clear(facts, occasion)?
+        if self.freshness.untroubled() {
+            Ok(authentic.clear(facts, occasion)?)
         } else {
-            self.judge_in_trouble(authentic, facts, occasion)?
-        };
-        self.uses.saw(&bearer, occasion.now);
-        Ok(bearer)
+            self.judge_in_trouble(authentic, facts, occasion)
+        }
     }
 
     /// Facts that are too old say nothing. A clock that is off says nothing about what ends, and

@@ -17,6 +17,7 @@ mod cors;
 mod deactivate;
 mod device_api;
 mod devices;
+mod explain;
 mod families;
 mod forged;
 mod forward_auth;
