@@ -11,12 +11,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
-use super::{Done, Place, Trouble, open_store, passwords, say};
+use super::{Done, Place, Trouble, open_store, passwords, place_of, say};
 use crate::config::{Address, Config, Foreign, Homeserver, HomeserverKind, LogFormat};
 use crate::http::{self, Behind, Face, ForwardAuth, Listener};
-use crate::keyfile;
+use crate::keyfile::{self, KeyFile};
 use crate::secret::Secret;
 use crate::service::{Audit, Event, Following, KeyCare, Limits, Policy, Service, make_key};
+use crate::store::{Store, StoreError};
 use crate::time::{Clock, SystemClock};
 
 #[derive(Args)]
@@ -79,11 +80,11 @@ impl Serve {
 /// A node with a store. On the very first run, with a database of its own, it makes its key, which
 /// the answer tells; of many nodes on one database each would make another.
 async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bool), Trouble> {
-    let store = open_store(config).await?;
+    let files = keyfile::read_folder(&config.keys)?;
+    let store = store_or_later(config, &files).await?;
     let clock = Arc::new(SystemClock::default());
-    let has_had_key = store.read().await?.has_had_key().await?;
     let alone = config.database.is_none();
-    let first_run = alone && !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
+    let first_run = alone && files.is_empty() && !store.read().await?.has_had_key().await?;
     if first_run {
         let (key, _) = make_key(&store, &config.keys, clock.now()).await?;
         audit.tell(clock.now(), &Event::KeyMade { key });
@@ -104,6 +105,27 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
             .await?;
     care.start(&service).await?;
     Ok((Node { service, care, following: Some(following) }, first_run))
+}
+
+/// The store; one that is away is asked later by a node that has its keys, and knows by them which
+/// store it has to be. Without a snapshot it does not come to that: then its start fails.
+async fn store_or_later(config: &Config, files: &[KeyFile]) -> Result<Store, Trouble> {
+    let opened = open_store(config).await;
+    let away = match &opened {
+        Err(StoreError::Server { source, .. }) => {
+            matches!(**source, StoreError::Engine(_) | StoreError::Silent)
+        }
+        Err(error) => matches!(error, StoreError::Engine(_) | StoreError::Silent),
+        Ok(_) => false,
+    };
+    let known = files.first().filter(|_| away);
+    match known.and_then(|file| Store::later(&place_of(config).ok()?, file.store)) {
+        Some(store) => {
+            note("The database does not answer: starting from the snapshot, if there is one.");
+            Ok(store)
+        }
+        None => Ok(opened?),
+    }
 }
 
 /// The secret that this node and the homeserver share, where one is linked.

@@ -97,7 +97,7 @@ impl Service {
         let mut tx = self.store()?.begin_for(user_id).await?;
         let facts = tx.facts_about(user_id).await?;
         let user = UserId::parse(user_id).map_err(|_| Declined::InvalidUsername)?;
-        let Some(at) = tx.tick(user_id, self.now()).await? else { return Ok(false) };
+        let Some(at) = tx.tick(user_id, self.store_now()).await? else { return Ok(false) };
         let now = facts.account(user);
         let standing = match (change, now) {
             (_, Standing::Deactivated) | (Change::Deactivate, _) => Standing::Deactivated,

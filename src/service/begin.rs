@@ -87,8 +87,8 @@ impl Service {
         self.may_begin(user_id, &facts)?;
         let now = self.now();
         // A user who is new here, by a clock that is behind, begins behind the end of all sessions.
-        let tick =
-            tx.tick(user_id, now.max(facts.server_from())).await?.ok_or(Declined::WrongPassword)?;
+        let least = self.store_now().max(facts.server_from());
+        let tick = tx.tick(user_id, least).await?.ok_or(Declined::WrongPassword)?;
         let session = SessionId::new(tick, random()?);
         let device_id = match chosen {
             Chosen::New => new_device_id()?,

@@ -94,7 +94,7 @@ impl Service {
         user_id: &str,
         event: impl FnOnce(u64) -> Event<'e>,
     ) -> Result<Option<Ended>, Denial> {
-        let Some(from) = tx.tick(user_id, self.now()).await? else { return Ok(None) };
+        let Some(from) = tx.tick(user_id, self.store_now()).await? else { return Ok(None) };
         let devices = tx.delete_devices(user_id, None).await?;
         tx.delete_renewals(user_id, None, None).await?;
         let fact = Fact::User { user: user_id.into(), from, exempt: None };
@@ -155,12 +155,13 @@ impl Service {
         Ok(tx)
     }
 
-    /// The user's next tick; an account-less user, whose token was minted offline, has none, and
-    /// is ended by the clock.
+    /// The user's next tick, by the clock of the database: taken by one that is an hour ahead, it
+    /// would end for an hour what is minted offline. An account-less user, whose token was minted
+    /// offline, has none, and is ended by the clock.
     pub(super) async fn tick(&self, tx: &mut Tx, caller: &Caller) -> Result<Timestamp, Denial> {
         // A token minted offline by a clock that is ahead began after everything else here: the
         // ending has to lie behind it all the same.
-        let after = self.now().max(caller.session.beginning().plus(1));
+        let after = self.store_now().max(caller.session.beginning().plus(1));
         Ok(tx.tick(&caller.user_id, after).await?.unwrap_or(after))
     }
 
