@@ -25,6 +25,7 @@ use crate::time::{Clock, SystemClock};
 #[command(after_help = "Examples:
   amaretti serve
   amaretti serve --server-name example.com --listen 127.0.0.1:8009 --data /var/lib/amaretti
+  amaretti serve --verify-only --keys exported
   amaretti serve --no-feed --keys exported --listen 127.0.0.1:8019 --internal 127.0.0.1:8020")]
 pub(super) struct Serve {
     /// Address for clients [default: 127.0.0.1:8009]
@@ -33,6 +34,9 @@ pub(super) struct Serve {
     /// Address for proxies and operators alone [default: 127.0.0.1:8010]
     #[arg(long, value_name = "ADDR")]
     internal: Option<Address>,
+    /// Verify only, by access subkeys and a database role that reads the feed
+    #[arg(long, conflicts_with = "no_feed")]
+    verify_only: bool,
     /// Verify only, from the keys alone: no database, and no logout is heard of
     #[arg(long)]
     no_feed: bool,
@@ -68,6 +72,8 @@ impl Serve {
         let audit = Audit::open(config.audit.clone(), "node", &name)?;
         let (node, first_run) = if self.no_feed {
             (verifier(&config, name, audit).await?, false)
+        } else if self.verify_only {
+            (follower(&config, name, audit).await?, false)
         } else {
             issuer(&config, name, audit).await?
         };
@@ -98,14 +104,40 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
     let server = config.server_name.clone();
     let service = Service::new(server, Some(store), passwords(config)?, policy(config), clock);
     let service = Arc::new(service.audited(audit).linked(link.clone()));
+    let (care, following) = following(config, name, &service).await?;
+    Ok((Node { service, care, following: Some(following), secret, link }, first_run))
+}
+
+/// A node that follows the feed of others, and neither mints nor ends anything.
+async fn follower(config: &Config, name: String, audit: Audit) -> Result<Node, Trouble> {
+    if config.database.is_none() {
+        return Err(Trouble::new(
+            "--verify-only wants a PostgreSQL database, in which its role has few rights: see \
+             docs/verify-only.sql; without a database there is --no-feed",
+        ));
+    }
+    let secret = linked::secret(config)?;
+    let files = keyfile::read_folder(&config.keys)?;
+    let store = store_or_later(config, &files).await?.for_verifying();
+    let (server, clock) = (config.server_name.clone(), Arc::new(SystemClock::default()));
+    let service = Service::new(server, Some(store), passwords(config)?, policy(config), clock);
+    let service = Arc::new(service.audited(audit));
+    let (care, following) = following(config, name, &service).await?;
+    Ok(Node { service, care, following: Some(following), secret, link: None })
+}
+
+/// What looks after the keys of a node and what follows the feed for it, once all of it is read.
+async fn following(
+    config: &Config,
+    name: String,
+    service: &Arc<Service>,
+) -> Result<(Arc<KeyCare>, Following), Trouble> {
     let care = KeyCare::new(config.keys.clone(), name);
     let care = Arc::new(care.answering_for(config.max_staleness.get()));
-    let staleness = config.max_staleness.duration();
-    let following =
-        Following::start(service.clone(), care.clone(), staleness, Some(config.data.clone()))
-            .await?;
-    care.start(&service).await?;
-    Ok((Node { service, care, following: Some(following), secret, link }, first_run))
+    let (staleness, folder) = (config.max_staleness.duration(), Some(config.data.clone()));
+    let following = Following::start(service.clone(), care.clone(), staleness, folder).await?;
+    care.start(service).await?;
+    Ok((care, following))
 }
 
 /// The store; one that is away is asked later by a node that has its keys, and knows by them which

@@ -17,7 +17,7 @@ use super::keeper::Keeper;
 use super::lost::{Lost, Rereading};
 use super::pulse::Pulse;
 use super::{Denial, Failure, KeyCare, Part, Service};
-use crate::store::{Cursor, Listener, Moment, Store, StoreError};
+use crate::store::{Cursor, Listener, Moment, Rights, Store, StoreError};
 
 /// How long to wait between two looks where nobody says that there is something new.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -190,14 +190,18 @@ impl Following {
     /// There is nothing more to read for now.
     async fn heard_all(&mut self) -> Result<(), StoreError> {
         if !self.caught_up {
-            let left = self.store.read().await?.predecessors_left().await?;
-            self.service.passwords.predecessors_left(left);
+            if self.store.rights() == Rights::All {
+                let left = self.store.read().await?.predecessors_left().await?;
+                self.service.passwords.predecessors_left(left);
+            }
             self.caught_up = true;
         }
         if let Some(proven) = self.proven.take() {
             self.service.freshness.heard(proven.elapsed());
         }
-        if let Some(rereading) = self.rereading.take() {
+        if let Some(rereading) = self.rereading.take()
+            && self.store.rights() == Rights::All
+        {
             self.lost.note(rereading.lost(&self.service, &self.care));
         }
         if self.marked.is_none_or(|marked| marked.elapsed() >= MARK) {

@@ -17,7 +17,7 @@ use super::{Event, KeySight, KeySights, Part, Service, random};
 use crate::keyfile::{self, Held, KeyFile, KeyFileError, Snapshot};
 use crate::keyring::KeyringError;
 use crate::revocations::{Fact, KeyState};
-use crate::store::{Store, StoreError};
+use crate::store::{Rights, Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::{KeyId, Keys, Subkey};
 
@@ -189,7 +189,9 @@ impl KeyCare {
                         KeyCareError::First(folder)
                     });
                 }
-                unless_recalled(service, remember(store).await)?;
+                if store.rights() == Rights::All {
+                    unless_recalled(service, remember(store).await)?;
+                }
             }
             None if files.is_empty() => return Err(KeyCareError::None(self.folder.clone())),
             None => {

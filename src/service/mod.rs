@@ -84,7 +84,7 @@ use crate::imports::Imports;
 use crate::keyring::Keyring;
 use crate::random::random;
 use crate::revocations::Revocations;
-use crate::store::Store;
+use crate::store::{Rights, Store};
 use crate::time::{Clock, Timestamp};
 
 /// How long tokens and sessions live, in milliseconds.
@@ -245,6 +245,7 @@ impl Service {
     }
 
     fn store(&self) -> Result<&Store, Failure> {
-        self.store.as_ref().ok_or(Failure::NoStore)
+        let whole = self.store.as_ref().filter(|store| store.rights() == Rights::All);
+        whole.ok_or(Failure::NoStore)
     }
 }

@@ -7,7 +7,7 @@ use super::events::{Event, labels};
 use super::generation::Mark;
 use super::uses::Use;
 use super::{Caller, Declined, Denial, Failure, Minting, Pair, RefreshFault, Service};
-use crate::store::Renewal;
+use crate::store::{Renewal, Rights};
 use crate::time::Timestamp;
 use crate::token::{Bearer, Gate, MintError, Occasion, Refusal, Scratch};
 
@@ -110,7 +110,11 @@ impl Service {
 
     /// Tells the store that a token was used for the first time.
     pub(super) async fn report(&self, used: &Use) -> Result<(), Denial> {
-        let store = self.store()?;
+        let store = self.store.as_ref().ok_or(Failure::NoStore)?;
+        if store.rights() == Rights::Feed {
+            let Mark { generation, issued_at } = used.mark;
+            return Ok(store.first_use(used.session, generation, issued_at).await?);
+        }
         if used.mark.generation == 0 {
             return Ok(store.use_session(used.session).await?);
         }

@@ -9,7 +9,7 @@ use super::keys::KeyCare;
 use super::{Event, Service};
 use crate::keyring::Keyring;
 use crate::revocations::{Fact, KeyState};
-use crate::store::{Node, Store, StoreError};
+use crate::store::{Node, Rights, Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::KeyId;
 
@@ -92,7 +92,8 @@ impl KeyCare {
     /// Writes into the feed which keys there are, once a key.
     async fn announce(&self, store: &Store, ring: &Keyring) -> Result<(), StoreError> {
         for id in ring.ids() {
-            if !ring.holds_whole(id) || self.with_known(|known| known.announced.contains(&id)) {
+            let theirs = !ring.holds_whole(id) || store.rights() == Rights::Feed;
+            if theirs || self.with_known(|known| known.announced.contains(&id)) {
                 continue;
             }
             let mut tx = store.begin().await?;

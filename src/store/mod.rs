@@ -140,11 +140,21 @@ impl fmt::Display for Place {
     }
 }
 
+/// What may be done in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Everything.
+    All,
+    /// Reading the feed, writing that a node is there, and telling of first uses.
+    Feed,
+}
+
 /// The database.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
     id: StoreId,
+    rights: Rights,
 }
 
 impl Store {
@@ -190,7 +200,7 @@ impl Store {
             return Err(StoreError::OtherServer { recorded, asked: server.to_string() });
         }
         let id = StoreId::parse(&id).ok_or(StoreError::Damaged("store"))?;
-        Ok(Self { pool, id })
+        Ok(Self { pool, id, rights: Rights::All })
     }
 
     /// The store of this name in a server's database that does not answer now; it is asked later,
@@ -199,7 +209,9 @@ impl Store {
     pub fn later(place: &Place, id: StoreId) -> Option<Self> {
         match place {
             Place::Folder(_) => None,
-            Place::Server(at) => Some(Self { pool: Pool::server_later(at), id }),
+            Place::Server(at) => {
+                Some(Self { pool: Pool::server_later(at), id, rights: Rights::All })
+            }
         }
     }
 
@@ -227,6 +239,18 @@ impl Store {
             Place::Folder(_) => Self::open(place, server).await,
             Place::Server(_) => Self::open_or(place, server, Some(SERVER)).await,
         }
+    }
+
+    /// The same for a node that only verifies, whose role may do no more (docs/verify-only.sql).
+    #[must_use]
+    pub fn for_verifying(self) -> Self {
+        Self { rights: Rights::Feed, ..self }
+    }
+
+    /// What may be done here.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        self.rights
     }
 
     /// The name of this store, which its keys are made for.

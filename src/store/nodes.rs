@@ -5,7 +5,7 @@
 use super::claims::KEPT;
 use super::engine::{Arg, Tx};
 use super::users::{instant, number};
-use super::{Store, StoreError};
+use super::{Rights, Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::KeyId;
 
@@ -70,7 +70,9 @@ impl Store {
         ];
         tx.run(SQL, &args).await?;
         tx.commit().await?;
-        self.sweep(node.seen_at).await?;
+        if self.rights() == Rights::All {
+            self.sweep(node.seen_at).await?;
+        }
         Ok(before)
     }
 

@@ -2,9 +2,9 @@
 //!
 //! This file refuses to know which exchange is allowed.
 
-use super::StoreError;
 use super::engine::{Arg, Row, Tx};
 use super::users::{instant, number};
+use super::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::SessionId;
 
@@ -49,6 +49,27 @@ impl Renewal {
             opened_at: instant(row.int(7)?),
             carried: row.text(8)?.lines().map(str::to_owned).collect(),
         })
+    }
+}
+
+impl Store {
+    /// Tells that a token was used for the first time, by the one function that a node may call
+    /// that only verifies (docs/verify-only.sql). What it told before changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away, or has no such function.
+    pub async fn first_use(
+        &self,
+        session: SessionId,
+        generation: u32,
+        branch: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "SELECT amaretti_first_use($1, $2, $3)";
+        let mut tx = self.begin().await?;
+        let session = session.to_string();
+        let args = [Arg::Text(&session), Arg::Int(generation.into()), Arg::Int(number(branch))];
+        tx.rows(SQL, &args).await?;
+        tx.commit().await
     }
 }
 
