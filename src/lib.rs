@@ -56,6 +56,7 @@
 //! | 3 | `store`, `config`, `secret` | rows, settings, shared secrets | `server` |
 //! | 4 | `service` | who may come in, what ends, which key mints | `server` |
 //! | 5 | `http` | requests and answers | `server` |
+//! | 5 | `doctor` | an installation, looked at from outside | `server` |
 //! | 6 | `cli` | the command line | `server` |
 //!
 //! A file imports from its own floor and from those above it in this table; a test enforces that.
@@ -88,6 +89,8 @@ pub mod answer;
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod doctor;
 #[cfg(feature = "server")]
 pub mod homeserver;
 #[cfg(feature = "server")]

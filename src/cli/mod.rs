@@ -4,6 +4,7 @@
 
 mod anatomy;
 mod config;
+mod doctor;
 mod import;
 mod keys;
 mod outcome;
@@ -69,6 +70,8 @@ enum Command {
     /// Take over what another server has
     #[command(subcommand)]
     Import(import::Import),
+    /// Look at an installation and say what to mend; nothing is changed
+    Doctor(doctor::Doctor),
     /// Show every setting there is
     #[command(subcommand)]
     Config(config::Settings),
@@ -176,6 +179,7 @@ pub fn run() -> ExitCode {
         Command::Provision(provision) => block_on(provision.run()),
         Command::RegistrationToken(registration) => registration.run(),
         Command::Import(import) => import.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Config(settings) => settings.run(),
     };
     outcome::exit(done)

@@ -4,4 +4,4 @@
 
 mod yaml;
 
-pub use yaml::{Engine, HomeserverYaml, YamlError};
+pub use yaml::{Engine, HomeserverYaml, Listening, Proof, YamlError};
