@@ -47,7 +47,7 @@ impl fmt::Debug for Digest {
 }
 
 /// A token that was taken over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Imported {
     /// Which.
     pub digest: Digest,

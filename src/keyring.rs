@@ -112,6 +112,17 @@ impl Keyring {
         ids
     }
 
+    /// The names of the keys that a token which is good anywhere may be signed with: those held
+    /// here and those announced, without the retired.
+    #[must_use]
+    pub fn known_ids(&self) -> Vec<KeyId> {
+        let mut ids = self.ids();
+        ids.extend(self.announced.iter().filter(|id| !self.retired.contains(id)));
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     /// The name of the key that mints.
     #[must_use]
     pub fn minting_id(&self) -> Option<KeyId> {

@@ -31,8 +31,10 @@ const PAGES: &[&str] = &[
     "CHANGELOG.md",
     "docs/caveats.md",
     "docs/audit.md",
+    "docs/doctor.md",
     "docs/library.md",
     "docs/narrowing.md",
+    "docs/proxies.md",
     "docs/provisioning.md",
     "docs/systemd.md",
     "docs/watching.md",
@@ -88,6 +90,25 @@ fn no_page_names_a_file_that_is_not_there() {
     assert!(missing.is_empty(), "not there: {missing:#?}");
 }
 
+#[cfg(feature = "server")]
+#[test]
+fn the_configurations_of_proxies_are_those_that_the_command_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, arguments) in [
+        ("nginx.conf", "nginx --homeserver synapse --forward-auth"),
+        ("haproxy.cfg", "haproxy --homeserver synapse --forward-auth"),
+        ("haproxy.lua", "haproxy --lua"),
+        ("Caddyfile", "caddy --homeserver synapse --forward-auth"),
+    ] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_amaretti"));
+        let program = program.args(["config"]).args(arguments.split(' '));
+        let printed = program.current_dir(folder.path()).env_clear().output().unwrap().stdout;
+        let name = format!("docs/proxies/{file}");
+        let same = page(&name).as_bytes() == printed;
+        assert!(same, "{name} is out of date; write it with: amaretti config {arguments} > {name}");
+    }
+}
+
 #[test]
 fn every_test_that_the_architecture_names_exists() {
     let sources: Vec<_> = ["tests", "src"].iter().flat_map(|name| rust_files(name)).collect();
@@ -122,6 +143,14 @@ fn the_table_of_audit_events_is_that_of_the_program() {
     let table = claims::events(amaretti::service::EVENTS);
     let page = page("docs/audit.md");
     assert!(page.contains(&table), "docs/audit.md should have this table:\n\n{table}");
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn the_table_of_checks_is_that_of_the_doctor() {
+    let table = claims::checks(amaretti::doctor::Check::ALL);
+    let page = page("docs/doctor.md");
+    assert!(page.contains(&table), "docs/doctor.md should have this table:\n\n{table}");
 }
 
 #[test]

@@ -30,14 +30,19 @@ impl Effort {
     /// All of it under `cargo bench`, one short round under anything else.
     pub(crate) fn asked_for() -> Self {
         let has = |flag| std::env::args().any(|arg| arg == flag);
-        if has("--bench") && !has("--test") {
-            // Short: whoever else wants the processor then spoils few of them.
-            let slice = Duration::from_millis(2);
-            Self { in_earnest: true, sessions: 10_000, rounds: 401, slice }
-        } else {
-            let slice = Duration::from_micros(200);
-            Self { in_earnest: false, sessions: 50, rounds: 1, slice }
-        }
+        if has("--bench") && !has("--test") { Self::full() } else { Self::short() }
+    }
+
+    /// All of it, in slices so short that whoever else wants the processor spoils few of them.
+    pub(crate) fn full() -> Self {
+        let slice = Duration::from_millis(2);
+        Self { in_earnest: true, sessions: 10_000, rounds: 401, slice }
+    }
+
+    /// One short round: enough to see that everything works.
+    pub(crate) fn short() -> Self {
+        let slice = Duration::from_micros(200);
+        Self { in_earnest: false, sessions: 50, rounds: 1, slice }
     }
 
     /// The same over another number of sessions, if it is in earnest.
@@ -101,19 +106,31 @@ pub(crate) struct Figures {
 /// Names a contestant whose work does not come out well: its time would mean nothing.
 pub(crate) fn interleave<const N: usize>(
     effort: Effort,
-    mut contestants: [Contestant<'_>; N],
+    contestants: [Contestant<'_>; N],
 ) -> Result<[Figures; N], String> {
-    let mut samples = [(); N].map(|()| Vec::with_capacity(effort.rounds));
-    let batches = contestants.each_mut().map(|one| batch(one, effort.slice));
+    let figures = interleave_all(effort, Vec::from(contestants))?;
+    figures.try_into().map_err(|_| "a contestant was lost".to_owned())
+}
+
+/// Likewise for as many as there are.
+///
+/// # Errors
+/// As [`interleave`].
+pub(crate) fn interleave_all(
+    effort: Effort,
+    mut contestants: Vec<Contestant<'_>>,
+) -> Result<Vec<Figures>, String> {
+    let mut samples = vec![Vec::with_capacity(effort.rounds); contestants.len()];
+    let batches: Vec<_> = contestants.iter_mut().map(|one| batch(one, effort.slice)).collect();
     for _ in 0..effort.rounds {
-        for ((one, batch), samples) in contestants.iter_mut().zip(batches).zip(&mut samples) {
+        let each = contestants.iter_mut().zip(&batches).zip(&mut samples);
+        for ((one, &batch), samples) in each {
             // What the contestant before left in the caches is pushed out first.
             sample(one, batch / 4 + 1)?;
             samples.push(sample(one, batch)?);
         }
     }
-    let mut samples = samples.into_iter();
-    Ok(contestants.map(|one| figures(one, samples.next().unwrap_or_default())))
+    Ok(contestants.into_iter().zip(samples).map(|(one, samples)| figures(one, samples)).collect())
 }
 
 /// How often the work fits a slice.
@@ -173,4 +190,16 @@ pub(crate) fn print(effort: Effort, table: &[Figures], ratios: &[(&str, f64)]) {
         let characters = row.characters.map(|n| n.to_string()).unwrap_or_default();
         println!("{line}{:>8}{characters:>7}", row.allocations);
     }
+}
+
+/// The figures as JSON, one object a row.
+pub(crate) fn json(table: &[Figures]) -> String {
+    let row = |row: &Figures| {
+        let characters = row.characters.map_or_else(|| "null".to_owned(), |n| n.to_string());
+        format!(
+            r#"  {{"name":"{}","ns":{:.1},"min":{:.1},"max":{:.1},"allocations":{},"characters":{characters}}}"#,
+            row.name, row.median, row.min, row.max, row.allocations
+        )
+    };
+    format!("[\n{}\n]", table.iter().map(row).collect::<Vec<_>>().join(",\n"))
 }

@@ -1,6 +1,6 @@
 //! What holds for every text of a configuration file, and for every duration and size.
 
-use amaretti::config::{Bytes, Config, Millis, parse_duration, parse_size};
+use amaretti::config::{Address, Bytes, Config, Millis, parse_duration, parse_size};
 
 /// Takes the bytes for a file, for a duration and for a size.
 pub(crate) fn run(data: &[u8]) {
@@ -34,5 +34,8 @@ fn judge(config: &Config) {
     assert!(hashing.slots().get() <= 1024 && hashing.iterations > 0);
     assert!(hashing.parallelism > 0 && hashing.memory_kib >= 8 * hashing.parallelism);
     let port = config.listen.port();
-    assert!(port == 0 || config.listen != config.internal, "clients reach the internal face");
+    assert!(
+        port == 0 || Address::Tcp(config.listen) != config.internal,
+        "clients reach the internal face"
+    );
 }

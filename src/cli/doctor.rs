@@ -12,7 +12,8 @@ use crate::time::SystemClock;
 #[derive(Args)]
 #[command(after_help = "Examples:
   amaretti doctor
-  amaretti doctor --homeserver-yaml /etc/matrix-synapse/homeserver.yaml --url https://matrix.example.com")]
+  amaretti doctor --homeserver-yaml /etc/matrix-synapse/homeserver.yaml
+  amaretti doctor --url https://matrix.example.com")]
 pub(super) struct Doctor {
     /// Synapse's configuration, held against ours
     #[arg(long, value_name = "FILE")]

@@ -3,12 +3,16 @@
 //! Only what was typed is known here; the files beside this one resolve it and act.
 
 mod anatomy;
+mod ask;
 mod config;
 mod doctor;
+mod explain;
+mod feed;
 mod import;
 mod keys;
 mod outcome;
 mod provision;
+mod proxy;
 mod registration;
 mod serve;
 mod session;
@@ -25,7 +29,7 @@ use zeroize::Zeroizing;
 
 use outcome::{Done, Trouble, say};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Address, Config, Overrides};
 use crate::secret;
 use crate::service::{Audit, HashCost, Passwords, Policy, Service};
 use crate::store::{self, Server, Store, StoreError};
@@ -56,9 +60,14 @@ enum Command {
     /// Mint, look at, check, narrow and revoke tokens
     #[command(subcommand)]
     Token(token::Token),
+    /// Say why a token is good or not on a running node
+    Explain(explain::Explain),
     /// List sessions
     #[command(subcommand)]
     Session(session::Session),
+    /// Look after the feed of what has ended
+    #[command(subcommand)]
+    Feed(feed::Feed),
     /// Add users, set passwords, end sessions, lock and deactivate accounts
     #[command(subcommand)]
     User(user::User),
@@ -72,7 +81,7 @@ enum Command {
     Import(import::Import),
     /// Look at an installation and say what to mend; nothing is changed
     Doctor(doctor::Doctor),
-    /// Show every setting there is
+    /// Show every setting there is, and make configurations of proxies
     #[command(subcommand)]
     Config(config::Settings),
 }
@@ -99,7 +108,7 @@ impl Place {
     fn resolve(
         &self,
         listen: Option<SocketAddr>,
-        internal: Option<SocketAddr>,
+        internal: Option<Address>,
     ) -> Result<Config, Trouble> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let overrides = Overrides::default()
@@ -174,7 +183,9 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Keys(keys) => keys.run(),
         Command::Token(token) => token.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Session(session) => session.run(),
+        Command::Feed(feed) => feed.run(),
         Command::User(user) => user.run(),
         Command::Provision(provision) => block_on(provision.run()),
         Command::RegistrationToken(registration) => registration.run(),

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
 use super::{Done, Place, Trouble, open_store, passwords, say};
-use crate::config::{Config, Homeserver, HomeserverKind, LogFormat};
-use crate::http::{self, Face};
+use crate::config::{Address, Config, Foreign, Homeserver, HomeserverKind, LogFormat};
+use crate::http::{self, Behind, Face, ForwardAuth, Listener};
 use crate::keyfile;
 use crate::secret::Secret;
 use crate::service::{Audit, Event, Following, KeyCare, Limits, Policy, Service, make_key};
@@ -29,9 +28,9 @@ pub(super) struct Serve {
     /// Address for clients [default: 127.0.0.1:8009]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Address for health pages, not for the outside [default: 127.0.0.1:8010]
+    /// Address for proxies and operators alone [default: 127.0.0.1:8010]
     #[arg(long, value_name = "ADDR")]
-    internal: Option<SocketAddr>,
+    internal: Option<Address>,
     /// Verify only, from the keys alone: no database, and no logout is heard of
     #[arg(long)]
     no_feed: bool,
@@ -48,7 +47,7 @@ struct Node {
 
 impl Serve {
     pub(super) fn run(self) -> Done {
-        let config = self.place.resolve(self.listen, self.internal)?;
+        let config = self.place.resolve(self.listen, self.internal.clone())?;
         logs(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(self.serve(config))
@@ -57,10 +56,10 @@ impl Serve {
     async fn serve(self, config: Config) -> Done {
         // What can fail without leaving anything behind comes first.
         let signals = Signals::new()?;
-        let public = bind(config.listen, "--listen").await?;
-        let internal = bind(config.internal, "--internal").await?;
-        let (listen, health) = (public.local_addr()?, internal.local_addr()?);
-        let name = node_name(&config, listen);
+        let public = bind(&Address::Tcp(config.listen), "--listen").await?;
+        let internal = bind(&config.internal, "--internal").await?;
+        let (listen, health) = (public.address()?, internal.address()?);
+        let name = node_name(&config, &listen);
         let audit = Audit::open(config.audit.clone(), "node", &name)?;
         let (node, first_run) = if self.no_feed {
             (verifier(&config, name, audit).await?, false)
@@ -68,7 +67,7 @@ impl Serve {
             issuer(&config, name, audit).await?
         };
         if first_run {
-            say(&welcome(&config, listen)?)?;
+            say(&welcome(&config, &listen)?)?;
         }
         tracing::info!(%listen, internal = %health, server = %config.server_name, "serving");
         node.run(&config, public, internal, signals).await?;
@@ -100,7 +99,9 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
     let care = KeyCare::new(config.keys.clone(), name);
     let care = Arc::new(care.answering_for(config.max_staleness.get()));
     let staleness = config.max_staleness.duration();
-    let following = Following::start(service.clone(), care.clone(), staleness).await?;
+    let following =
+        Following::start(service.clone(), care.clone(), staleness, Some(config.data.clone()))
+            .await?;
     care.start(&service).await?;
     Ok((Node { service, care, following: Some(following) }, first_run))
 }
@@ -149,15 +150,29 @@ pub(super) fn policy(config: &Config) -> Policy {
         },
         session_life: config.session_lifetime.map(|life| life.get()),
         no_feed_life: config.no_feed_lifetime.bound(),
+        max_clock_skew: Some(config.max_clock_skew.get()),
     }
+}
+
+/// The proxy that may ask; its secret is read once.
+fn forward_auth(config: &Config) -> Result<Option<ForwardAuth>, Trouble> {
+    let settings = &config.forward_auth;
+    let (Some(proxy), Some(file)) = (settings.proxy, &settings.secret_file) else {
+        return Ok(None);
+    };
+    let secret = Secret::read(file)?;
+    let linked = config.homeserver.kind == HomeserverKind::Synapse;
+    let unset = if linked { Foreign::Pass } else { Foreign::Refuse };
+    let foreign = settings.foreign.unwrap_or(unset);
+    Ok(Some(ForwardAuth { proxy, secret, foreign, linked }))
 }
 
 impl Node {
     async fn run(
         self,
         config: &Config,
-        public: TcpListener,
-        internal: TcpListener,
+        public: Listener,
+        internal: Listener,
         signals: Signals,
     ) -> Result<(), Trouble> {
         let (stop, stopped) = watch::channel(false);
@@ -170,6 +185,9 @@ impl Node {
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
+            forward_auth: forward_auth(config)?,
+            behind: (config.homeserver.kind == HomeserverKind::Synapse)
+                .then(|| Behind::new(&config.homeserver.url)),
             latencies: http::Latencies::default(),
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
@@ -195,9 +213,8 @@ impl Node {
 /// How long requests under way may take once the node is to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Trouble> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| {
+async fn bind(address: &Address, flag: &str) -> Result<Listener, Trouble> {
+    Listener::bind(address).await.map_err(|error| {
         Trouble::new(format!("cannot listen on {address}: {error}; choose another by {flag}"))
     })
 }
@@ -249,18 +266,21 @@ fn logs(config: &Config) -> Result<(), Trouble> {
 
 /// What operators call this node: as they have set, or the machine's name and the port of clients,
 /// which no other process of the machine has.
-fn node_name(config: &Config, listen: SocketAddr) -> String {
+fn node_name(config: &Config, listen: &Address) -> String {
     config.node_name.clone().unwrap_or_else(|| {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let fits = |c: &char| c.is_ascii_alphanumeric() || ".-_".contains(*c);
         let host: String = host.trim().chars().filter(fits).take(56).collect();
         let host = if host.is_empty() { "node" } else { &host };
-        format!("{host}:{}", listen.port())
+        match listen {
+            Address::Tcp(listen) => format!("{host}:{}", listen.port()),
+            Address::Unix(_) => host.to_owned(),
+        }
     })
 }
 
 /// What a newcomer reads on the very first run: everything needed to log in, to be pasted.
-fn welcome(config: &Config, listen: SocketAddr) -> Result<String, Trouble> {
+fn welcome(config: &Config, listen: &Address) -> Result<String, Trouble> {
     let absolute = |path: &Path| -> Result<String, Trouble> {
         Ok(std::path::absolute(path)?.display().to_string())
     };

@@ -1,14 +1,29 @@
-//! `amaretti session`: which sessions there are.
+//! `amaretti session`: which sessions there are, and the end of all of them.
 
 use clap::{Args, Subcommand};
 
 use super::outcome::{instant, table};
-use super::{Done, Place, block_on, existing_store, say};
+use super::{Done, Place, Trouble, block_on, existing_store, say};
 
 #[derive(Subcommand)]
 pub(super) enum Session {
     /// List the sessions that live on a device
     List(List),
+    /// End every session of everybody
+    EndAll(EndAll),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Everybody has to log in again, and clients throw their encryption keys away. It is for two cases:
+a database was restored from a backup and has forgotten logouts; or a key was stolen, and then
+retire the key first (`amaretti keys retire`), or whoever has it makes tokens of any age.")]
+pub(super) struct EndAll {
+    /// Really do it
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Args)]
@@ -22,8 +37,28 @@ pub(super) struct List {
 
 impl Session {
     pub(super) fn run(self) -> Done {
-        let Self::List(list) = self;
-        block_on(list.run())
+        match self {
+            Self::List(list) => block_on(list.run()),
+            Self::EndAll(end_all) => block_on(end_all.run()),
+        }
+    }
+}
+
+impl EndAll {
+    async fn run(self) -> Done {
+        let config = self.place.resolve(None, None)?;
+        let store = existing_store(&config).await?;
+        if !self.yes {
+            let devices = store.devices(None).await?.len();
+            return Err(Trouble::new(format!(
+                "this logs everybody out, on {devices} devices, and their clients throw encryption \
+                 keys away: say --yes if that is meant"
+            )));
+        }
+        let ended = super::service(&config, store).await?.end_every_session().await;
+        let (from, devices) = ended?;
+        let began = instant(from);
+        say(&format!("ended every session that began before {began}; devices: {devices}"))
     }
 }
 

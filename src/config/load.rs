@@ -9,6 +9,7 @@ use std::{fs, io};
 use confique::{Config as _, Layer as _};
 use serde::Deserialize;
 
+use super::address::Address;
 use super::source::{Written, file as file_values, variables};
 use super::{Config, ConfigError, DEFAULT_FILE, HomeserverKind, Origin, Overrides};
 
@@ -45,12 +46,18 @@ impl Config {
 
     /// What is wrong between settings that are each right.
     fn conflict(&self) -> Option<(&'static str, String, String)> {
-        let (public, internal) = (self.listen, self.internal);
-        let open = public.ip().is_unspecified() || internal.ip().is_unspecified();
-        let overlap = open || public.ip() == internal.ip();
-        if overlap && public.port() == internal.port() && public.port() != 0 {
-            let why = format!("clients must not reach it, and `listen` is {public}");
-            return Some(("internal", internal.to_string(), why));
+        let public = self.listen;
+        if let Address::Tcp(internal) = self.internal {
+            let open = public.ip().is_unspecified() || internal.ip().is_unspecified();
+            let overlap = open || public.ip() == internal.ip();
+            if overlap && public.port() == internal.port() && public.port() != 0 {
+                let why = format!("clients must not reach it, and `listen` is {public}");
+                return Some(("internal", internal.to_string(), why));
+            }
+        }
+        if let (Some(proxy), None) = (self.forward_auth.proxy, &self.forward_auth.secret_file) {
+            let why = "a proxy that asks sends a secret: name its file in `secret_file`";
+            return Some(("forward_auth.proxy", proxy.name().to_owned(), why.to_owned()));
         }
         if self.homeserver.kind == HomeserverKind::Synapse {
             if self.guests {

@@ -6,17 +6,21 @@
 //! Values travel as text with their origin until they are parsed, so that every error says which
 //! value is wrong, where it was written and what may stand there instead.
 
+mod address;
 mod catalog;
 mod database;
 mod error;
+mod forward_auth;
 mod load;
 mod settings;
 mod source;
 mod units;
 mod values;
 
+pub use address::Address;
 pub use database::{DatabaseUrl, Postgresql};
 pub use error::{ConfigError, Origin};
+pub use forward_auth::{Foreign, ForwardAuth, Proxy};
 pub use settings::{
     AuditTo, Config, Homeserver, HomeserverKind, LogFormat, PasswordHashing, Registration, Tries,
 };

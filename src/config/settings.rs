@@ -8,11 +8,13 @@ use core::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
+use super::address::Address;
 use super::database::{DatabaseUrl, Postgresql};
+use super::forward_auth::ForwardAuth;
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
     address, audit, database, duration, file, folder, homeserver, life, log_filter, log_format,
-    networks, node_name, number, plain_url, registration, server_name, size, switch, url,
+    networks, node_name, number, plain_url, registration, server_name, size, socket, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -31,9 +33,10 @@ pub struct Config {
     #[config(env = "AMARETTI_LISTEN", default = "127.0.0.1:8009", deserialize_with = address)]
     pub listen: SocketAddr,
 
-    /// Address and port for proxies, the homeserver and operators; clients must not reach it.
-    #[config(env = "AMARETTI_INTERNAL", default = "127.0.0.1:8010", deserialize_with = address)]
-    pub internal: SocketAddr,
+    /// Address and port for proxies, the homeserver and operators, or `unix:` and the path of a
+    /// socket, which is made with mode 0660 and the group of its folder; clients must not reach it.
+    #[config(env = "AMARETTI_INTERNAL", default = "127.0.0.1:8010", deserialize_with = socket)]
+    pub internal: Address,
 
     /// URL of a PostgreSQL database, such as <postgres://amaretti@db.example.com/amaretti>, for more
     /// than one node; without it a SQLite file in `data` is used. A secret when it holds a password.
@@ -129,6 +132,15 @@ pub struct Config {
     )]
     pub max_staleness: Millis,
 
+    /// How far (a duration) this machine's clock may be off the database's; beyond it the node is
+    /// not ready and answers 503 for tokens that end.
+    #[config(
+        env = "AMARETTI_MAX_CLOCK_SKEW",
+        default = "30s",
+        deserialize_with = duration::<_, SECOND, DAY>
+    )]
+    pub max_clock_skew: Millis,
+
     /// Longest life left to a token (a duration, or any) that a node started with `--no-feed`
     /// accepts: so long may a token live there after its logout.
     #[config(env = "AMARETTI_NO_FEED_LIFETIME", default = "5m", deserialize_with = life)]
@@ -179,6 +191,10 @@ pub struct Config {
     /// The homeserver that stands behind.
     #[config(nested)]
     pub homeserver: Homeserver,
+
+    /// How a proxy in front asks whether a request may pass.
+    #[config(nested)]
+    pub forward_auth: ForwardAuth,
 
     /// How often things may be tried.
     #[config(nested)]

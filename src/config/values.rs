@@ -11,8 +11,9 @@ use serde::de::{Deserialize, Deserializer, Error};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::address::Address;
 use super::units::{Bytes, DAY, Life, Millis, Networks, SECOND, parse_duration, parse_size};
-use super::{AuditTo, DatabaseUrl, HomeserverKind, LogFormat, Registration};
+use super::{AuditTo, DatabaseUrl, Foreign, HomeserverKind, LogFormat, Proxy, Registration};
 use crate::ident::ServerName;
 
 #[derive(serde::Deserialize)]
@@ -39,6 +40,29 @@ fn within<T: PartialOrd + Display, E: Error>(value: T, min: T, max: T) -> Result
 pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     let why = "an IP address and a port are wanted, such as 127.0.0.1:8009 or [::1]:8009";
     text(from)?.parse().map_err(|_| Error::custom(why))
+}
+
+pub(super) fn socket<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
+    text(from)?.parse().map_err(Error::custom)
+}
+
+pub(super) fn proxy<'de, D: Deserializer<'de>>(from: D) -> Result<Proxy, D::Error> {
+    match text(from)?.as_str() {
+        "nginx" => Ok(Proxy::Nginx),
+        "haproxy" => Ok(Proxy::Haproxy),
+        "caddy" => Ok(Proxy::Caddy),
+        "traefik" => Ok(Proxy::Traefik),
+        "envoy" => Ok(Proxy::Envoy),
+        _ => Err(Error::custom("nginx, haproxy, caddy, traefik or envoy is wanted")),
+    }
+}
+
+pub(super) fn foreign<'de, D: Deserializer<'de>>(from: D) -> Result<Foreign, D::Error> {
+    match text(from)?.as_str() {
+        "pass" => Ok(Foreign::Pass),
+        "refuse" => Ok(Foreign::Refuse),
+        _ => Err(Error::custom("pass or refuse is wanted")),
+    }
 }
 
 pub(super) fn folder<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{Check, Finding, Installation};
 use crate::keyfile::{self, Held, KeyFile};
 use crate::secret::Secret;
-use crate::store::{Look, Place, Store, StoreError};
+use crate::store::{Place, Store, StoreError, Survey};
 use crate::token::KeyId;
 
 /// How long a database may take to be looked at.
@@ -28,45 +28,46 @@ impl Installation<'_> {
         if let Place::Folder(folder) = &self.place {
             found.extend(modes(folder));
         }
-        let look = timeout(PATIENCE, Store::look(&self.place)).await;
-        let look = match look.unwrap_or(Err(StoreError::Silent)) {
-            Ok(look) => look,
+        let survey = timeout(PATIENCE, Store::survey(&self.place)).await;
+        let survey = match survey.unwrap_or(Err(StoreError::Silent)) {
+            Ok(survey) => survey,
             Err(error) => {
                 found.push(no_database(&error, &self.place));
                 found.push(self.keys(None).0);
                 return found;
             }
         };
-        found.push(self.database(&look));
-        if let Some(told) = look.clock {
-            let half = u64::try_from(look.took.as_millis() / 2).unwrap_or(0);
-            found.push(self.clocks(Check::DatabaseClock, told, half));
+        found.push(self.database(&survey));
+        if let Some(told) = survey.clock {
+            let slack = u64::try_from(survey.took.as_millis()).unwrap_or(0);
+            found.push(self.clocks(Check::DatabaseClock, told, slack));
         }
-        let (keys, held) = self.keys(Some(&look));
+        let (keys, held) = self.keys(Some(&survey));
         found.push(keys);
-        if look.behind == 0 {
-            found.push(self.nodes(&look, &held));
+        // Where keys cannot be read, what others hold says nothing.
+        if survey.behind == 0 && !held.is_empty() {
+            found.push(self.nodes(&survey, &held));
         }
         found
     }
 
-    fn database(&self, look: &Look) -> Finding {
+    fn database(&self, survey: &Survey) -> Finding {
         let check = Check::Database;
         let asked = self.config.server_name.as_str();
-        if look.server != asked {
+        if survey.server != asked {
             return check.bad(
-                format!("it is for the server {}, not {asked}", look.server),
-                format!("set server_name to {}, or name another database", look.server),
+                format!("it is for the server {}, not {asked}", survey.server),
+                format!("set server_name to {}, or name another database", survey.server),
             );
         }
-        if look.behind > 0 {
+        if survey.behind > 0 {
             return check.doubtful(
                 "it is in the form of an earlier version of this program",
                 "start the new version: `amaretti serve` brings it up to date",
             );
         }
-        let took = look.took.as_millis();
-        if look.took > SLOW {
+        let took = survey.took.as_millis();
+        if survey.took > SLOW {
             return check.doubtful(
                 format!("one question to it takes {took} ms"),
                 "have it nearer: logins and refreshes ask it several questions each",
@@ -76,15 +77,15 @@ impl Installation<'_> {
     }
 
     /// What is to be said of the keys, and which are held.
-    fn keys(&self, look: Option<&Look>) -> (Finding, BTreeSet<KeyId>) {
+    fn keys(&self, survey: Option<&Survey>) -> (Finding, BTreeSet<KeyId>) {
         let (check, folder) = (Check::Keys, self.config.keys.display());
         let files = match keyfile::read_folder(&self.config.keys) {
             Ok(files) => files,
             Err(error) => return (check.bad(error.to_string(), MEND), BTreeSet::new()),
         };
         let held = files.iter().map(|file| file.id).collect();
-        let finding = match look {
-            _ if files.is_empty() && look.is_some_and(|look| look.has_had_key) => check.bad(
+        let finding = match survey {
+            _ if files.is_empty() && survey.is_some_and(|survey| survey.has_had_key) => check.bad(
                 format!("there is none in {folder}, and this database has had one"),
                 "put the key file back, from a backup or another node",
             ),
@@ -92,7 +93,7 @@ impl Installation<'_> {
                 format!("there is none in {folder}"),
                 "`amaretti keys new` makes the first one; another node's is copied here",
             ),
-            Some(look) => of_store(&files, look),
+            Some(survey) => of_store(&files, survey),
             None => check.good(format!("{} in {folder}", count(&files))),
         };
         let finding = match open_folder(&self.config.keys) {
@@ -102,9 +103,9 @@ impl Installation<'_> {
         (finding, held)
     }
 
-    fn nodes(&self, look: &Look, held: &BTreeSet<KeyId>) -> Finding {
+    fn nodes(&self, survey: &Survey, held: &BTreeSet<KeyId>) -> Finding {
         let (check, now) = (Check::Nodes, self.clock.now());
-        let silent = look.nodes.iter().find(|n| !n.is_live(now) && n.answers_until >= now);
+        let silent = survey.nodes.iter().find(|n| !n.is_live(now) && n.answers_until >= now);
         if let Some(node) = silent {
             return check.doubtful(
                 format!("{} was last heard of at {}", node.name, node.seen_at.to_utc()),
@@ -112,8 +113,8 @@ impl Installation<'_> {
                  wait for it",
             );
         }
-        let live = || look.nodes.iter().filter(|node| node.is_live(now));
-        let lacks = |id: &&KeyId| !look.retired.contains(id);
+        let live = || survey.nodes.iter().filter(|node| node.is_live(now));
+        let lacks = |id: &&KeyId| !survey.retired.contains(id);
         for node in live() {
             if let Some(key) = held.iter().filter(lacks).find(|id| !node.keys.contains(id)) {
                 return check.doubtful(
@@ -149,19 +150,19 @@ const MEND: &str = "mend that file: no node starts with it";
 const SHARE: &str = "both sides read the same file: `openssl rand -hex 32`, mode 0600 or 0640";
 
 /// What the keys are to the store.
-fn of_store(files: &[KeyFile], look: &Look) -> Finding {
+fn of_store(files: &[KeyFile], survey: &Survey) -> Finding {
     let check = Check::Keys;
-    if let Err(error) = keyfile::check_store(files, look.id) {
+    if let Err(error) = keyfile::check_store(files, survey.id) {
         return check.bad(error.to_string(), MEND);
     }
     let mints = |file: &&KeyFile| matches!(file.held, Held::Key(_));
-    if !files.iter().filter(mints).any(|file| !look.retired.contains(&file.id)) {
+    if !files.iter().filter(mints).any(|file| !survey.retired.contains(&file.id)) {
         return check.bad(
             "there are no whole keys but retired ones: nothing can be minted",
             "`amaretti keys rotate` adds one",
         );
     }
-    match files.iter().find(|file| look.retired.contains(&file.id)) {
+    match files.iter().find(|file| survey.retired.contains(&file.id)) {
         Some(file) => check.doubtful(
             format!("{} is retired and lies here still", file.path.display()),
             "take the file away: nobody uses it, and it should not be stolen",

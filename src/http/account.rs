@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::Face;
@@ -29,11 +31,17 @@ pub(super) async fn sync(
     face.bearer(&request, |_| Json(json!({ "next_batch": "s0" })))
 }
 
-/// What the server can do for this user.
+/// What the server can do for this user; most of that the homeserver knows, where there is one.
 pub(super) async fn capabilities(
     State(face): State<Arc<Face>>,
     request: Parts,
-) -> Result<Json<Value>, Outcome> {
+) -> Result<Response, Outcome> {
+    if let Some(behind) = face.for_homeserver(&request) {
+        return face.handed_on(behind, &request, Bytes::new()).await;
+    }
+    if let Some(behind) = &face.behind {
+        return Ok(Json(face.capabilities_behind(behind, &request).await?).into_response());
+    }
     let capabilities = json!({ "capabilities": {
         "m.change_password": { "enabled": true },
         "m.get_login_token": { "enabled": true },
@@ -41,7 +49,7 @@ pub(super) async fn capabilities(
         // There are no rooms here; clients insist on a default all the same.
         "m.room_versions": { "default": "11", "available": { "11": "stable" } },
     } });
-    face.bearer(&request, |_| Json(capabilities))
+    face.bearer(&request, |_| Json(capabilities).into_response())
 }
 
 /// Where clients find this server, where its public address is known.

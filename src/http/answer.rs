@@ -36,6 +36,10 @@ pub enum Outcome {
     UnknownPath,
     /// A path that is served, for other methods.
     WrongMethod,
+    /// A header by which another proxy than ours describes a request: its name.
+    OtherProxy(&'static str),
+    /// The proxy in front does not ask as it is to: what is wrong with it.
+    BadProxy(&'static str),
     /// Whoever asks as the homeserver does not know the secret that it shares with us.
     NotTheHomeserver,
     /// It took too long.
@@ -133,6 +137,8 @@ impl Answer {
             Outcome::WrongMethod => {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", "Wrong method")
             }
+            Outcome::OtherProxy(name) => other_proxy(name),
+            Outcome::BadProxy(_) => bad_proxy(),
             Outcome::NotTheHomeserver => not_the_homeserver(),
             Outcome::TimedOut => Self::unavailable("This took too long, try again", 1000),
             Outcome::Denied(Denial::Refused(refusal)) => judged::Answer::from(*refusal).into(),
@@ -141,6 +147,15 @@ impl Answer {
             Outcome::Denied(Denial::Failed(failure)) => failed(failure),
         }
     }
+}
+
+fn other_proxy(name: &str) -> Answer {
+    let error = format!("The header {name} is not for clients to send");
+    Answer::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", error)
+}
+
+fn bad_proxy() -> Answer {
+    Answer::unavailable("The proxy in front is not set up to ask about tokens", 5000)
 }
 
 fn not_the_homeserver() -> Answer {
@@ -205,7 +220,10 @@ fn failed(failure: &Failure) -> Answer {
         Failure::Store(_) | Failure::Stale => {
             Answer::unavailable("The database is away, try again", 2000)
         }
-        Failure::KeyNotHeld(_) | Failure::NoMintingKey => {
+        Failure::ClockOff(_) => {
+            Answer::unavailable("The clock of this server is off, try again", 5000)
+        }
+        Failure::KeyNotHeld(_) | Failure::NoMintingKey | Failure::NoKey | Failure::NoInnerKey => {
             Answer::unavailable("A key is missing here, try again", 5000)
         }
         Failure::NoStore => Answer::unavailable("This node only verifies tokens", 5000),
@@ -229,10 +247,13 @@ pub(super) struct Why {
 }
 
 impl Outcome {
-    fn why(&self) -> Why {
+    pub(super) fn why(&self) -> Why {
         match self {
             Self::Denied(denial) => {
                 Why { words: denial.to_string(), reason: Some(Reason::from(denial)) }
+            }
+            Self::BadProxy(what) => {
+                Why { words: format!("the proxy in front: {what}"), reason: None }
             }
             _ => Why { words: Answer::to_client(self).error, reason: None },
         }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, Path};
-use axum::http::{header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, header, request::Parts};
 use serde_json::{Map, Value};
 
 use super::Face;
@@ -16,6 +16,9 @@ use super::layers::admitted;
 use crate::occasion::{self, PathScratch};
 use crate::service::{Caller, Declined, Denial};
 use crate::token::{Bearer, Occasion, Purpose, Scratch};
+
+/// Where proxies say for whom they ask.
+pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What stands in a path where the route leaves a place.
 pub(super) struct Segment(pub(super) String);
@@ -79,36 +82,50 @@ impl Face {
     /// header is ignored, and `None` is an address that is not known.
     pub(super) fn address(&self, request: &Parts) -> Option<IpAddr> {
         let ConnectInfo(peer) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
-        let peer = peer.ip();
-        let mut hops = request.headers.get_all("x-forwarded-for").iter().rev().peekable();
-        if hops.peek().is_none() {
+        let peer = Some(peer.ip()).filter(|peer| !peer.is_unspecified())?;
+        if !request.headers.contains_key(FORWARDED_FOR) {
             return Some(peer);
         }
         if !self.trusted_proxies.contain(peer) {
             tracing::warn!(%peer, "ignored an X-Forwarded-For from somebody who is no trusted proxy");
             return Some(peer);
         }
-        let hops = hops.flat_map(|value| value.to_str().unwrap_or("?").rsplit(','));
-        for hop in hops {
+        self.forwarded_for(&request.headers, peer)
+    }
+
+    /// The last address in `X-Forwarded-For` that is no trusted proxy's; `else_from` when all are.
+    pub(super) fn forwarded_for(&self, headers: &HeaderMap, else_from: IpAddr) -> Option<IpAddr> {
+        let values = headers.get_all(FORWARDED_FOR).iter().rev();
+        for hop in values.flat_map(|value| value.to_str().unwrap_or("?").rsplit(',')) {
             // What cannot be read was not written by a proxy of ours: nothing before it counts.
             let hop: IpAddr = hop.trim().parse().ok()?;
             if !self.trusted_proxies.contain(hop) {
                 return Some(hop);
             }
         }
-        Some(peer)
+        Some(else_from)
     }
 
     /// The access token of a request: from the header, or from the query where that is allowed.
-    fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
-        if request.headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
-            return Err(Outcome::TwoTokens);
-        }
-        let header = match request.headers.get(header::AUTHORIZATION) {
-            Some(value) => Some(value.to_str().ok().and_then(bearer).ok_or(Outcome::MissingToken)?),
-            None => None,
+    pub(super) fn token<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Outcome> {
+        self.token_in(&request.headers, request.uri.query())
+    }
+
+    /// As [`Self::token`], from a query that a proxy tells of.
+    pub(super) fn token_in<'r>(
+        &self,
+        headers: &'r HeaderMap,
+        query: Option<&'r str>,
+    ) -> Result<Cow<'r, str>, Outcome> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let header = match (values.next(), values.next()) {
+            (Some(_), Some(_)) => return Err(Outcome::TwoTokens),
+            (Some(value), None) => {
+                Some(value.to_str().ok().and_then(bearer).ok_or(Outcome::MissingToken)?)
+            }
+            (None, _) => None,
         };
-        let query = request.uri.query().filter(|_| self.query_token).and_then(access_token);
+        let query = query.filter(|_| self.query_token).and_then(access_token);
         match (header, query) {
             (Some(header), Some(query)) if header != query => Err(Outcome::TwoTokens),
             (Some(header), _) => Ok(Cow::Borrowed(header)),
@@ -145,7 +162,7 @@ pub(super) fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
 
-fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {
+pub(super) fn parsed(bytes: &[u8]) -> Result<Map<String, Value>, Outcome> {
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Outcome::BadJson("The body must be a JSON object")),

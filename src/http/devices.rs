@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Face;
@@ -59,11 +60,15 @@ pub(super) async fn delete(
     Segment(device_id): Segment,
     request: Parts,
     body: Body,
-) -> Result<Json<Value>, Outcome> {
+) -> Result<Response, Outcome> {
+    if let Some(behind) = face.for_homeserver(&request) {
+        let body = face.bytes(body).await?;
+        return face.handed_on(behind, &request, body).await;
+    }
     let operation = format!("delete_device {device_id}");
     let (caller, passed) = proved(&face, &request, body, &operation).await?;
     face.service.delete_devices(&caller, &[&device_id], &passed).await?;
-    Ok(nothing())
+    Ok(nothing().into_response())
 }
 
 /// Deletes several devices, once their user has proved who it is.

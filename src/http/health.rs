@@ -21,8 +21,8 @@ pub(super) async fn live() -> Json<Value> {
 
 /// Tokens can be verified here.
 pub(super) async fn ready(State(face): State<Arc<Face>>) -> Response {
-    if !face.service.can_verify() {
-        return unable("no key, or a feed too old to judge by");
+    if let Err(failure) = face.service.can_verify() {
+        return unable(&failure.to_string());
     }
     if face.service.follows() {
         Json(json!({ "status": "ok", "feed": true })).into_response()

@@ -218,8 +218,11 @@ fn failed(failure: &Failure) -> Told {
     match failure {
         Failure::Store(_)
         | Failure::Stale
+        | Failure::ClockOff(_)
+        | Failure::NoKey
         | Failure::KeyNotHeld(_)
         | Failure::NoMintingKey
+        | Failure::NoInnerKey
         | Failure::NoStore
         | Failure::NoFeed
         | Failure::Busy

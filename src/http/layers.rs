@@ -29,7 +29,7 @@ pub(super) fn admitted(request: &Parts, session: SessionId) {
 }
 
 /// Specification, section "Web Browser Clients".
-const CORS: [(HeaderName, HeaderValue); 3] = [
+pub(super) const CORS: [(HeaderName, HeaderValue); 3] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     (
         header::ACCESS_CONTROL_ALLOW_METHODS,
@@ -84,7 +84,7 @@ pub(super) async fn logged(
 }
 
 /// A path up to where a token begins, which somebody may have put there by mistake.
-fn shown(path: &str) -> &str {
+pub(super) fn shown(path: &str) -> &str {
     let prefixes = ["mma_", "mmr_", "mml_", "mmi_", "mmu_", "access_token="];
     let cut = prefixes.iter().filter_map(|prefix| path.find(prefix)).min();
     cut.and_then(|cut| path.get(..cut)).unwrap_or(path)

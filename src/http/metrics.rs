@@ -125,7 +125,7 @@ pub const METRICS: &[Metric] = &[
         sort: Sort::Gauge,
         labels: &[],
         meaning: "1 while tokens can be verified here, else 0",
-        write: |face, to| to.encode_gauge(&u64::from(face.service.can_verify())),
+        write: |face, to| to.encode_gauge(&u64::from(face.service.can_verify().is_ok())),
     },
     Metric {
         name: "amaretti_live_nodes",

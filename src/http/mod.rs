@@ -5,8 +5,13 @@
 mod account;
 mod answer;
 mod bearer;
+mod behind;
 mod devices;
+mod explain;
+mod family;
+mod forward_auth;
 mod health;
+mod identity;
 mod interactive;
 mod introspect;
 mod itself;
@@ -27,9 +32,11 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 pub use answer::{Answer, Outcome};
+pub use behind::Behind;
+pub use forward_auth::ForwardAuth;
 pub(crate) use health::NO_FEED;
 pub use latencies::Latencies;
-pub use listen::serve;
+pub use listen::{Listener, serve};
 pub use metrics::{METRICS, Metric, Sort};
 
 use crate::config::Networks;
@@ -54,6 +61,10 @@ pub struct Face {
     pub body_limit: usize,
     /// The longest a request may take.
     pub patience: Duration,
+    /// The proxy that may ask whether requests may pass, if one may.
+    pub forward_auth: Option<ForwardAuth>,
+    /// The homeserver, where one is linked, for what it alone can answer.
+    pub behind: Option<Behind>,
     /// How long requests took.
     pub latencies: Latencies,
 }
@@ -120,6 +131,7 @@ fn with_refresh(mut router: Router<Arc<Face>>, drafts: bool) -> Router<Arc<Face>
 pub fn internal(face: Arc<Face>) -> Router {
     let router = Router::new()
         .route("/metrics", get(metrics::metrics))
+        .route("/_amaretti/explain", post(explain::explain))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/health/issue", get(health::issue))
@@ -127,7 +139,8 @@ pub fn internal(face: Arc<Face>) -> Router {
         .route("/oauth2/introspect", post(introspect::one))
         .route("/_amaretti/introspect", post(introspect::many))
         .route("/.well-known/openid-configuration", get(introspect::discovery));
-    framed(router, &face, false)
+    let router = framed(router, &face, false);
+    if face.forward_auth.is_some() { router.merge(forward_auth::routes(face)) } else { router }
 }
 
 fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, cors: bool) -> Router {

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 use crate::token::{Account, AccountState, KeyId, SessionId};
 
 /// Something that has happened and that every node judges by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Fact {
     /// Sessions of a user that began before `from` are ended, all but one.
     User {
@@ -59,8 +59,23 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Whom it is about; `None` for everybody.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::User { user, .. }
+            | Self::Device { user, .. }
+            | Self::Session { user, .. }
+            | Self::Account { user, .. } => Some(user),
+            Self::Imported(token) => Some(&token.user),
+            Self::Server { .. } | Self::Key { .. } => None,
+        }
+    }
+}
+
 /// What has become of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyState {
     /// Some node holds it.
     Announced,
@@ -69,7 +84,7 @@ pub enum KeyState {
 }
 
 /// How an account stands, the end of it included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// It may be used as far as this says.
     Open(Account),

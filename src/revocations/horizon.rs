@@ -80,11 +80,12 @@ fn user_place(mark: u8) -> usize {
 /// meet is looked up for it.
 #[inline]
 fn device_place(mark: u8, device: &[u8]) -> usize {
-    let mut hash = u64::from(mark) + 1;
-    for part in device.chunks(8) {
-        let word = part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        hash ^= hash >> 29;
-    }
+    let (words, rest) = device.as_chunks();
+    let rest = rest.iter().fold(1, |word, byte| word << 8 | u64::from(*byte));
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let hash = words.chain([rest]).fold(u64::from(mark), |hash, word| {
+        let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ hash >> 29
+    });
     ((hash >> 48) as usize * PLACES) >> 16
 }

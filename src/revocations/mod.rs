@@ -63,6 +63,12 @@ impl Revocations {
         self.read(user, |view| view.from)
     }
 
+    /// What every session has to begin at or after to live.
+    #[must_use]
+    pub fn server_from(&self) -> Timestamp {
+        Timestamp::from_millis(self.server_from.load(Relaxed))
+    }
+
     /// Calls `act` with facts from which this memory can be built again, in any order. What others
     /// append meanwhile may be among them or not; keys are none of this memory's business.
     pub fn each(&self, mut act: impl FnMut(Fact)) {
@@ -87,7 +93,7 @@ impl Revocations {
         self.users.expect(key);
         let (user, device) = (presented.user_id(), presented.device_id());
         let session = presented.claimed().session;
-        Ahead { facts: self, user, device, session, key, held: Cell::new(None) }
+        Ahead { facts: self, user, device, session, key, seen: Cell::new(Seen::Nothing) }
     }
 
     fn read<R: Default>(&self, user: UserId<'_>, read: impl FnOnce(&View<'_>) -> R) -> R {
@@ -98,7 +104,7 @@ impl Revocations {
     fn judge(
         &self,
         key: Key<'_>,
-        held: Option<Held>,
+        seen: Seen,
         device: Option<DeviceId<'_>>,
         session: SessionId,
     ) -> Result<Account, EndedBy> {
@@ -106,11 +112,16 @@ impl Revocations {
             return Err(EndedBy::Server);
         }
         let device = device.map(DeviceId::as_str);
-        if self.users.is_clear(key, device, session.beginning()) {
-            return Ok(Account::default());
-        }
+        let page = match seen {
+            Seen::Clear => return Ok(Account::default()),
+            Seen::Nothing if self.users.is_clear(key, device, session.beginning()) => {
+                return Ok(Account::default());
+            }
+            Seen::Nothing => None,
+            Seen::Page(page) => page,
+        };
         let standing = |view: &View<'_>| view.standing(device, session);
-        self.users.read(key, held, standing).unwrap_or(Ok(Account::default()))
+        self.users.read(key, page, standing).unwrap_or(Ok(Account::default()))
     }
 }
 
@@ -122,7 +133,7 @@ impl Facts for Revocations {
         device: Option<DeviceId<'_>>,
         session: SessionId,
     ) -> Result<Account, EndedBy> {
-        self.judge(self.users.key(user.as_str()), None, device, session)
+        self.judge(self.users.key(user.as_str()), Seen::Nothing, device, session)
     }
 }
 
@@ -133,7 +144,16 @@ pub struct Ahead<'f> {
     device: Option<DeviceId<'f>>,
     session: SessionId,
     key: Key<'f>,
-    held: Cell<Option<Held>>,
+    seen: Cell<Seen>,
+}
+
+/// What has been seen ahead of the question.
+enum Seen {
+    Nothing,
+    /// Nothing hits the session.
+    Clear,
+    /// The page its user stands on.
+    Page(Option<Held>),
 }
 
 impl Ahead<'_> {
@@ -142,9 +162,9 @@ impl Ahead<'_> {
     #[inline]
     pub fn nearer(&self) {
         let device = self.device.map(DeviceId::as_str);
-        if !self.facts.users.is_clear(self.key, device, self.session.beginning()) {
-            self.held.set(self.facts.users.hold(self.key));
-        }
+        let is_clear = self.facts.users.is_clear(self.key, device, self.session.beginning());
+        let page = || Seen::Page(self.facts.users.hold(self.key));
+        self.seen.set(if is_clear { Seen::Clear } else { page() });
     }
 }
 
@@ -156,11 +176,11 @@ impl Facts for Ahead<'_> {
         device: Option<DeviceId<'_>>,
         session: SessionId,
     ) -> Result<Account, EndedBy> {
-        // Judged by the facts about somebody else, a session that has ended would live.
-        if user != self.user {
+        // Judged by the facts about another one, a session that has ended would live.
+        if (user, device, session) != (self.user, self.device, self.session) {
             return self.facts.standing(user, device, session);
         }
-        self.facts.judge(self.key, self.held.take(), device, session)
+        self.facts.judge(self.key, self.seen.replace(Seen::Nothing), device, session)
     }
 }
 
@@ -259,6 +279,50 @@ mod tests {
             let user = UserId::parse(ALICE).unwrap();
             let account = facts.standing(user, None, session(1)).unwrap();
             assert_eq!(account.state, AccountState::Locked, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn facts_asked_for_ahead_judge_their_session_and_any_other_alike() {
+        use crate::token::{Grant, Key, Kind, Scratch};
+
+        let facts = Revocations::default();
+        let key = crate::token::Key::from_bytes(&core::array::from_fn(|i| i as u8)).unwrap();
+        let text = |key: &Key, beginning| {
+            let grant = Grant {
+                kind: Kind::Access,
+                user: UserId::parse(ALICE).unwrap(),
+                device: DeviceId::parse("D").ok(),
+                guest: false,
+                session: session(beginning),
+                generation: 0,
+                issued_at: at(1),
+                expires_at: None,
+                carried: &[],
+            };
+            grant.mint(&key.subkey(Kind::Access)).unwrap().reveal().to_owned()
+        };
+        facts.append(&Fact::Device { user: ALICE.into(), device: "D".into(), from: at(1 << 30) });
+
+        for is_nearer in [false, true] {
+            for beginning in [5, 1 << 29, 1 << 30, 1 << 31] {
+                let (mut scratch, token) = (Scratch::new(), text(&key, beginning));
+                let presented = Presented::read(&token, &mut scratch).unwrap();
+                let ahead = facts.ahead(&presented);
+                if is_nearer {
+                    ahead.nearer();
+                }
+                let bob = UserId::parse("@bob:hs").unwrap();
+                let alice = UserId::parse(ALICE).unwrap();
+                for user in [bob, alice] {
+                    for device in [DeviceId::parse("E").ok(), DeviceId::parse("D").ok()] {
+                        for session in [session(6), session(1 << 32), session(beginning)] {
+                            let said = ahead.standing(user, device, session);
+                            assert_eq!(said, facts.standing(user, device, session), "{session}");
+                        }
+                    }
+                }
+            }
         }
     }
 }

@@ -139,7 +139,8 @@ impl Service {
         let mut tx = self.judged(caller, Gate::Unlocked).await?;
         self.claim_passed(&mut tx, passed).await?;
         tx.finish_with(&passed.claim(), "").await?;
-        if let Err(left) = tx.may_have_login_token(&caller.user_id, now, PAUSE).await? {
+        if let Err(left) = tx.may_have_login_token(&caller.user_id, self.store_now(), PAUSE).await?
+        {
             return Err(Declined::TooSoon(left).into());
         }
         let end = now.plus(self.policy.login_life);
@@ -149,7 +150,7 @@ impl Service {
         let token = self.sign_login(caller, session, now, end)?;
         // A login token that a session asked for is for a login and proves nothing else.
         let aside = Claim { name: &asked_for(session), proofs: &[], expires_at: end };
-        tx.claim(&aside, now).await?;
+        tx.claim(&aside, self.store_now()).await?;
         tx.commit().await?;
         self.tell(&Event::LoginToken {
             user_id: &caller.user_id,
@@ -167,6 +168,8 @@ impl Service {
         now: Timestamp,
         end: Timestamp,
     ) -> Result<Token, Denial> {
+        self.may_mint()?;
+        self.trusts_clock()?;
         let user = UserId::parse(&caller.user_id).map_err(|_| Declined::InvalidUsername)?;
         let ring = self.ring();
         let subkey = ring.minting(Kind::Login).ok_or(Failure::NoMintingKey)?;

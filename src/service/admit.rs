@@ -3,8 +3,6 @@
 //! No store, no lock that a writer can hold, no allocation. This file refuses to know what the
 //! bearer wants.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::uses::Uses;
 use super::{Denial, Failure, Reason, Service};
 use crate::ident::{DeviceId, UserId};
@@ -30,11 +28,17 @@ impl Service {
     ) -> Result<Bearer<'s>, Denial> {
         let verdict = self.verdict(text, scratch, occasion);
         self.metrics.judged(verdict.as_ref().err().map_or(Reason::Admitted, Reason::from));
+        if let Ok(bearer) = &verdict
+            && self.follows()
+        {
+            self.uses.saw(bearer, occasion.now);
+        }
         verdict
     }
 
+    /// As [`Self::admit`], without a trace: nothing is counted, and no token is used by it.
     #[inline]
-    fn verdict<'s>(
+    pub(super) fn verdict<'s>(
         &self,
         text: &str,
         scratch: &'s mut Scratch,
@@ -65,12 +69,36 @@ impl Service {
         facts: &impl Facts,
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Denial> {
+        if self.freshness.untroubled() {
+            Ok(authentic.clear(facts, occasion)?)
+        } else {
+            self.judge_in_trouble(authentic, facts, occasion)
+        }
+    }
+
+    /// Facts that are too old say nothing. A clock that is off says nothing about what ends, and
+    /// no instant is needed to tell whether a session has ended.
+    #[cold]
+    fn judge_in_trouble<'s>(
+        &self,
+        authentic: Authentic<'s>,
+        facts: &impl Facts,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Denial> {
         if self.is_stale() {
             return Err(Failure::Stale.into());
         }
-        let bearer = authentic.clear(facts, occasion)?;
-        self.uses.saw(&bearer);
-        Ok(bearer)
+        let cleared = authentic.clear(facts, occasion);
+        let by_clock = match &cleared {
+            Ok(bearer) => bearer.ends_at().is_some(),
+            Err(Refusal::Expired) => true,
+            Err(Refusal::Unmet(at)) => at.key == Some("time"),
+            Err(_) => false,
+        };
+        if by_clock {
+            self.trusts_clock()?;
+        }
+        Ok(cleared?)
     }
 
     /// A text that is none of our tokens may have been taken over from another issuer. One that is
@@ -100,11 +128,7 @@ impl Service {
     }
 
     pub(super) fn is_stale(&self) -> bool {
-        self.stale.load(Relaxed)
-    }
-
-    pub(super) fn set_stale(&self, stale: bool) {
-        self.stale.store(stale, Relaxed);
+        self.freshness.is_stale()
     }
 
     pub(super) fn uses(&self) -> &Uses {
@@ -125,6 +149,8 @@ pub struct Caller {
     pub appended: Vec<String>,
     /// When the token ends, at the latest.
     pub ends_at: Option<Timestamp>,
+    /// When it was to end before a holder shortened it; `None` when it has no end, or is not known.
+    pub minted_until: Option<Timestamp>,
 }
 
 impl Caller {
@@ -132,7 +158,14 @@ impl Caller {
     pub(super) fn named(user_id: &str, session: &str) -> Option<Self> {
         let session = SessionId::parse(session)?;
         let (user_id, appended) = (user_id.to_owned(), Vec::new());
-        Some(Self { user_id, device_id: None, session, appended, ends_at: None })
+        Some(Self {
+            user_id,
+            device_id: None,
+            session,
+            appended,
+            ends_at: None,
+            minted_until: None,
+        })
     }
 
     /// Remembers a bearer.
@@ -144,6 +177,7 @@ impl Caller {
             session: bearer.session(),
             appended: bearer.appended().map(str::to_owned).collect(),
             ends_at: bearer.ends_at(),
+            minted_until: bearer.identifier().expires_at,
         }
     }
 

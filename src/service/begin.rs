@@ -83,9 +83,12 @@ impl Service {
         beginning: &Beginning<'_>,
     ) -> Result<(Granted, Option<Fact>), Denial> {
         let Beginning { user_id, display_name, chosen, .. } = *beginning;
-        self.may_begin(user_id, &tx.facts_about(user_id).await?)?;
+        let facts = tx.facts_about(user_id).await?;
+        self.may_begin(user_id, &facts)?;
         let now = self.now();
-        let tick = tx.tick(user_id, now).await?.ok_or(Declined::WrongPassword)?;
+        // A user who is new here, by a clock that is behind, begins behind the end of all sessions.
+        let tick =
+            tx.tick(user_id, now.max(facts.server_from())).await?.ok_or(Declined::WrongPassword)?;
         let session = SessionId::new(tick, random()?);
         let device_id = match chosen {
             Chosen::New => new_device_id()?,
@@ -111,7 +114,7 @@ impl Service {
         let Chosen::Any(_) = chosen else { return Ok((granted, None)) };
         let (user, device) = (user_id.into(), device.device_id.into());
         let fact = Fact::Device { user, device, from: tick };
-        tx.append(&fact, None, &self.ring().ids())?;
+        self.append(tx, &fact, None)?;
         Ok((granted, Some(fact)))
     }
 

@@ -129,12 +129,22 @@ pub enum Failure {
     /// The feed has not been heard of for longer than `max_staleness`.
     #[error("the feed of revocations is too old to judge by")]
     Stale,
+    /// This node's clock cannot be trusted: so far it runs ahead of the database's, in
+    /// milliseconds, or behind it when negative.
+    #[error("the clock of this node is {} ms {} the database's: set it right", .0.unsigned_abs(), if *.0 < 0 { "behind" } else { "ahead of" })]
+    ClockOff(i64),
+    /// There is no key here at all.
+    #[error("this node holds no key")]
+    NoKey,
     /// The token's key is announced by another node and not held here.
     #[error("{0}")]
     KeyNotHeld(Refusal),
     /// Nothing can be minted: this node holds no whole key.
     #[error("this node has no key to mint with")]
     NoMintingKey,
+    /// No inner token can be signed: this node holds access subkeys alone.
+    #[error("this node has no inner subkey to pass a narrowed token on with: export it, too")]
+    NoInnerKey,
     /// This node only verifies.
     #[error("this node has no store: it only verifies")]
     NoStore,

@@ -97,6 +97,9 @@ events! {
     SessionsEnded "sessions_ended" "every session of a user was ended by an operator" {
         user_id: &'a str, devices: u64,
     }
+    EverySessionEnded "every_session_ended" "every session of everybody was ended by an operator" {
+        devices: u64,
+    }
     Registered "registered" "an account was made by whoever registered" {
         user_id: &'a str, by: &'a str,
     }

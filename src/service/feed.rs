@@ -1,22 +1,35 @@
 //! Following the feed: what others commit reaches this node's memory.
 //!
 //! Everything is read before the node answers anybody, then what is new, ten times a second; a
-//! change made by the command line counts here within 250 ms. This file refuses to know what a
-//! fact does to a session.
+//! change made by the command line counts here within 250 ms. A feed that is not the one followed
+//! so far is read once more from its beginning. This file refuses to know what a fact does to a
+//! session.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::uses::Use;
+use super::keeper::Keeper;
+use super::lost::{Lost, Rereading};
+use super::pulse::Pulse;
 use super::{Denial, Failure, KeyCare, Part, Service};
-use crate::revocations::Fact;
-use crate::store::{Cursor, Store, StoreError};
+use crate::store::{Cursor, Listener, Moment, Store, StoreError};
 
-/// How long to wait between two looks.
+/// How long to wait between two looks where nobody says that there is something new.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait between two looks where somebody does: he may have fallen silent.
+const LISTENING: Duration = Duration::from_millis(200);
+
+/// How long to wait before trying again to listen.
+const DEAF: Duration = Duration::from_secs(5);
+
+/// How often the snapshot is told how fresh it is.
+const MARK: Duration = Duration::from_secs(5);
 
 /// How long a look may take; then the store counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,117 +38,219 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Following {
     service: Arc<Service>,
     store: Store,
-    cursor: Option<Cursor>,
     care: Arc<KeyCare>,
-    heard: Instant,
-    max_staleness: Duration,
-    /// First uses that the store has not been told of yet.
-    untold: Vec<Use>,
+    cursor: Option<Cursor>,
+    pulse: Arc<Pulse>,
+    /// When the newest beat was written that was read back.
+    proven: Option<Instant>,
+    /// What the store holds, while all of it is read once more.
+    rereading: Option<Rereading>,
+    lost: Arc<Lost>,
+    keeper: Option<Keeper>,
+    /// Whether all there is has been read once.
+    caught_up: bool,
+    /// When the snapshot was last told how far the feed has been heard.
+    marked: Option<Instant>,
 }
 
 impl Following {
-    /// Reads the whole feed into the memory of `service`.
+    /// Reads the whole feed into the memory of `service`. With a `folder`, what the snapshot there
+    /// holds is taken in first, and only what came after it is read; a store that is away is then
+    /// no reason not to start. A snapshot is kept there from then on.
     ///
     /// # Errors
-    /// [`Failure`] when the store is away.
+    /// [`Failure`] when the store is away and there is no snapshot of it.
     pub async fn start(
         service: Arc<Service>,
         care: Arc<KeyCare>,
         max_staleness: Duration,
+        folder: Option<PathBuf>,
     ) -> Result<Self, Denial> {
-        let store = service.store()?.clone();
-        let left = store.read().await?.predecessors_left().await?;
-        service.passwords.predecessors_left(left);
-        for (session, until) in store.unused_sessions().await? {
-            service.uses().expect(session, until, service.now());
+        let store = service.store.clone().ok_or(Failure::NoStore)?;
+        let node = care.process();
+        let pulse = Pulse::new(service.clone(), store.clone(), node, max_staleness);
+        let mut following = Self {
+            service,
+            store,
+            care,
+            cursor: None,
+            pulse: Arc::new(pulse),
+            proven: None,
+            rereading: None,
+            lost: Arc::default(),
+            keeper: None,
+            caught_up: false,
+            marked: None,
+        };
+        if let Some(folder) = &folder {
+            following.recall(folder).await;
         }
-        let heard = Instant::now();
-        let mut following =
-            Self { service, store, cursor: None, care, heard, max_staleness, untold: Vec::new() };
-        while following.step().await? > 0 {}
+        match following.catch_up().await {
+            Err(error) if following.cursor.is_some() => {
+                tracing::warn!(%error, "the store is away: starting from the snapshot");
+            }
+            caught_up => caught_up?,
+        }
+        following.pulse.judge();
+        if let Some(folder) = folder {
+            let (service, care) = (following.service.clone(), following.care.clone());
+            following.keeper = Some(Keeper::new(folder, following.store.id(), service, care));
+            following.mark();
+        }
         Ok(following)
+    }
+
+    /// Takes in the snapshot, if there is one.
+    async fn recall(&mut self, folder: &Path) {
+        let (service, care) = (self.service.clone(), self.care.clone());
+        let (folder, store) = (folder.to_owned(), self.store.id());
+        let recalled = spawn_blocking(move || Keeper::take_in(&folder, store, &service, &care));
+        let Ok(Some(mark)) = recalled.await else { return };
+        match Moment::now(self.service.now()).since(&mark.heard) {
+            Some(age) => self.service.freshness.heard(Duration::from_millis(age)),
+            None => tracing::warn!("the clock stands before the snapshot: its age is not known"),
+        }
+        self.service.freshness.stand_at(mark.cursor.sequence());
+        self.cursor = Some(mark.cursor);
+    }
+
+    async fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.pulse.beat().await?;
+        while !self.look().await? {}
+        Ok(())
     }
 
     /// Follows until `stop` says so. Never gives up: a store that is away is asked again.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let beating = tokio::spawn(self.pulse.clone().run(stop.clone()));
+        let (service, lost) = (self.service.clone(), self.lost.clone());
+        let telling = tokio::spawn(super::tell::run(service, lost, stop.clone()));
+        let mut ear = Ear::default();
         loop {
-            let looked = timeout(PATIENCE, self.step()).await;
-            self.judge(looked.unwrap_or(Err(StoreError::Silent)));
-            let stopped = tokio::select! {
-                () = sleep(PAUSE) => false,
-                used = self.service.uses().fresh() => {
-                    self.untold.extend(used);
-                    false
-                }
-                _ = stop.wait_for(|stop| *stop) => true,
-            };
-            self.report().await;
-            if stopped {
-                return;
+            let looked = timeout(PATIENCE, self.look()).await;
+            let answers = matches!(looked, Ok(Ok(_)));
+            let all = looked.unwrap_or(Err(StoreError::Silent)).unwrap_or_else(|error| {
+                self.service.metrics().store_failed(Part::Feed);
+                let age_ms = self.service.feed_age().map(|age| age.as_millis());
+                tracing::warn!(%error, age_ms, "cannot follow the feed");
+                true
+            });
+            // What was appended before somebody listened is looked for once more.
+            if !all || (answers && ear.open(&self.store).await) {
+                continue;
+            }
+            tokio::select! {
+                () = ear.hears() => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        self.mark();
+        for task in [beating, telling] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the follower has failed");
             }
         }
     }
 
-    /// Reads what is new; gives how many entries there were.
-    async fn step(&mut self) -> Result<usize, StoreError> {
-        let Some(entries) = self.store.facts_after(self.cursor.as_ref()).await? else {
-            // The row we stood on is gone: the store was replaced. Facts merge by maximum, so
-            // reading all of them again forgets nothing that was heard before.
-            tracing::warn!(
-                "the feed is not the one followed so far; reading it again from the start"
-            );
+    /// Reads what is new, a bounded part of it at a time; gives whether that was all.
+    async fn look(&mut self) -> Result<bool, StoreError> {
+        let look = self.store.look(self.pulse.node(), self.cursor.as_ref()).await?;
+        // The beat was read before the facts: what was committed before it is among them.
+        self.proven = self.pulse.read_back(look.beat).or(self.proven);
+        let Some(entries) = look.entries else {
+            // The row we stood on is gone: the store was replaced, or the row dropped. Facts merge
+            // by maximum, so reading all of them again forgets nothing that was heard before.
+            tracing::warn!("the feed is not the one followed so far: reading all of it again");
             self.cursor = None;
-            return Ok(1);
+            self.rereading = Some(Rereading::default());
+            return Ok(false);
         };
-        let count = entries.len();
         for entry in entries {
-            match entry.fact {
-                Fact::Key { id, state } => self.care.learn(id, state),
-                fact => self.service.heard(Some(&fact)),
+            if let Some(rereading) = &mut self.rereading {
+                rereading.holds(&entry.fact);
             }
+            if let Some(keeper) = &self.keeper {
+                keeper.fact(&entry.fact);
+            }
+            self.service.learn(&self.care, entry.fact);
+            self.service.freshness.stand_at(entry.cursor.sequence());
             self.cursor = Some(entry.cursor);
         }
-        Ok(count)
-    }
-
-    fn judge(&mut self, looked: Result<usize, StoreError>) {
-        match looked {
-            Ok(_) => {
-                if self.service.is_stale() {
-                    tracing::info!("the feed is heard again");
-                }
-                self.heard = Instant::now();
-                self.service.set_stale(false);
+        if look.all && !self.caught_up {
+            let left = self.store.read().await?.predecessors_left().await?;
+            self.service.passwords.predecessors_left(left);
+            self.caught_up = true;
+        }
+        if look.all {
+            if let Some(proven) = self.proven.take() {
+                self.service.freshness.heard(proven.elapsed());
             }
-            Err(error) => {
-                self.service.metrics().store_failed(Part::Feed);
-                let silent = self.heard.elapsed();
-                tracing::warn!(%error, silent_ms = silent.as_millis(), "cannot follow the feed");
-                if silent > self.max_staleness {
-                    self.service.set_stale(true);
-                }
+            if let Some(rereading) = self.rereading.take() {
+                self.lost.note(rereading.lost(&self.service, &self.care));
+            }
+            if self.marked.is_none_or(|marked| marked.elapsed() >= MARK) {
+                self.mark();
             }
         }
+        Ok(look.all)
+    }
+}
+
+/// What hears that something was appended, where the engine tells.
+#[derive(Default)]
+struct Ear {
+    listener: Option<Listener>,
+    tried: Option<Instant>,
+}
+
+impl Ear {
+    /// Listens, if nobody does yet and it can be done; gives whether that is new.
+    async fn open(&mut self, store: &Store) -> bool {
+        if self.listener.is_some() || self.tried.is_some_and(|tried| tried.elapsed() < DEAF) {
+            return false;
+        }
+        self.tried = Some(Instant::now());
+        match store.listener().await {
+            Ok(listener) => self.listener = listener,
+            Err(error) => tracing::warn!(%error, "cannot listen: the feed is looked at more often"),
+        }
+        self.listener.is_some()
     }
 
-    /// Tells the store which tokens have been used for the first time; what cannot be told now is
-    /// told later.
-    async fn report(&mut self) {
-        while let Some(used) = self.untold.last() {
-            if let Err(error) = self.service.report(used).await {
-                tracing::warn!(%error, session = %used.session, "cannot write that a token was used");
-                return;
-            }
-            self.untold.pop();
+    /// Waits until it is time to look.
+    async fn hears(&mut self) {
+        let Some(listener) = &mut self.listener else { return sleep(PAUSE).await };
+        if let Ok(Err(error)) = timeout(LISTENING, listener.heard()).await {
+            tracing::warn!(%error, "nobody says any more when the feed grows");
+            self.listener = None;
+        }
+    }
+}
+
+impl Following {
+    /// Tells the snapshot how far the feed has been heard, and when. What the store has lost must be
+    /// in it again first: whoever starts from the snapshot would not miss it there.
+    fn mark(&mut self) {
+        if let (Some(keeper), Some(cursor)) = (&self.keeper, &self.cursor)
+            && self.lost.is_empty()
+        {
+            keeper.mark(cursor, &self.service);
+            self.marked = Some(Instant::now());
         }
     }
 }
 
 impl Service {
-    /// Whether logins can be served here: the store answers and there is a key to mint with.
+    /// Whether logins can be served here: the store answers, what is known is fresh and there is a
+    /// key to mint with.
+    ///
+    /// # Errors
+    /// What is missing.
     pub async fn can_issue(&self) -> Result<(), Failure> {
         let store = self.store()?;
         self.ring().minting_id().ok_or(Failure::NoMintingKey)?;
+        self.trusts_clock()?;
+        self.may_mint()?;
         let answers = timeout(PATIENCE, store.read()).await;
         answers.map_err(|_| Failure::Stale)?.map(|_| ()).map_err(Failure::from)
     }

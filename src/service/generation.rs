@@ -28,9 +28,11 @@ pub(super) struct Mark {
 
 impl Renewal {
     /// Notes that a token of the session was used; `false` when that changes nothing.
+    ///
+    /// A newer one that the store has never heard of is genuine all the same, or it would not have
+    /// come this far: the store has lost the exchange it came of, and its owner goes on with it.
     pub(super) fn settle(&mut self, used: Mark, now: Timestamp) -> bool {
-        let next = self.generation.checked_add(1) == Some(used.generation);
-        if !next || !self.branches.contains(&used.issued_at) {
+        if used.generation <= self.generation {
             return false;
         }
         self.generation = used.generation;
@@ -54,7 +56,8 @@ impl Renewal {
         self.settle(presented, now);
         if presented.generation != self.generation || presented.issued_at != self.branch {
             let before = presented.generation.checked_add(1) == Some(self.generation);
-            if before && now < self.settled_at.plus(grace) {
+            // Without a grace there is none, wherever the clock of this node stands.
+            if before && grace > 0 && now < self.settled_at.plus(grace) {
                 return Ok(Mark { generation: self.generation, issued_at: self.branch });
             }
             return Err(RefreshFault::Retired);
@@ -166,6 +169,29 @@ mod tests {
 
         assert!(!renewal.settle(one, START.plus(3)));
         assert!(!renewal.settle(two, START.plus(3)));
-        assert!(!renewal.settle(Mark { generation: 9, ..two }, START.plus(3)));
+        assert!(!renewal.settle(Mark { generation: 0, ..two }, START.plus(3)));
+    }
+
+    #[test]
+    fn a_generation_that_the_store_has_lost_is_taken_up() {
+        let mut known = fresh();
+        let one = known.exchange(first(), START, 0).unwrap();
+        let mut lost = fresh();
+
+        let two = lost.exchange(one, START.plus(60_000), 0);
+
+        assert_eq!(two.map(|mark| mark.generation), Ok(2));
+        assert_eq!(lost.exchange(first(), START.plus(60_001), 0), Err(RefreshFault::Retired));
+    }
+
+    #[test]
+    fn without_a_grace_a_clock_that_is_behind_grants_none() {
+        let mut renewal = fresh();
+        let one = renewal.exchange(first(), START, 0).unwrap();
+        renewal.settle(one, START.plus(3_600_000));
+
+        let behind = renewal.exchange(first(), START, 0);
+
+        assert_eq!(behind, Err(RefreshFault::Retired));
     }
 }

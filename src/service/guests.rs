@@ -17,7 +17,7 @@ impl Service {
             return Err(Declined::Closed.into());
         }
         let issued_at = self.now();
-        let session = SessionId::new(issued_at, random()?);
+        let session = SessionId::new(issued_at.max(self.facts.server_from()), random()?);
         let name = u64::from_be_bytes(random()?);
         let user_id = self.server.user_id(&format!("guest-{name:016x}"));
         let device_id = new_device_id()?;

@@ -160,7 +160,7 @@ impl Service {
             proofs: &["session".to_owned()],
             expires_at: passed.sealed.expires_at(),
         };
-        Ok(tx.claim(&claim, self.now()).await?)
+        Ok(tx.claim(&claim, self.store_now()).await?)
     }
 
     /// Whether a request goes on with an interactive session that is still good.

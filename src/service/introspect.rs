@@ -11,7 +11,7 @@ use crate::token::{AccountState, Bearer, Kind, Occasion, Purpose, Scratch, Sessi
 
 /// Most characters of a token that a homeserver is told anything good about: Synapse writes every
 /// token it sees into an index of its database, which cannot hold long ones.
-const LONGEST: usize = 1024;
+pub(super) const LONGEST: usize = 1024;
 
 /// Somebody a homeserver may act for.
 pub struct Acting<'s> {

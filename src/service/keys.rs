@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::{Event, KeySight, KeySights, Part, Service, random};
 use crate::keyfile::{self, Held, KeyFile, KeyFileError, Snapshot};
 use crate::keyring::KeyringError;
-use crate::revocations::KeyState;
+use crate::revocations::{Fact, KeyState};
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::{KeyId, Keys, Subkey};
@@ -99,10 +99,25 @@ pub async fn make_key(
     let existing: Vec<_> = keyfile::read_folder(folder)?.iter().map(|file| file.id).collect();
     let key = keyfile::new_key(&existing)?;
     let path = keyfile::write(folder, &key, store.id(), now)?;
+    remember(store).await?;
+    Ok((key.id(), path))
+}
+
+async fn remember(store: &Store) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
     tx.remember_key().await?;
-    tx.commit().await?;
-    Ok((key.id(), path))
+    tx.commit().await
+}
+
+/// A node that knows the facts starts while the store is away, and tells it later.
+fn unless_recalled(service: &Service, told: Result<(), StoreError>) -> Result<(), StoreError> {
+    match told {
+        Err(error) if service.feed_age().is_some() => {
+            tracing::warn!(%error, "cannot tell the store which keys are held here");
+            Ok(())
+        }
+        told => told,
+    }
 }
 
 impl KeyCare {
@@ -119,6 +134,19 @@ impl KeyCare {
     #[must_use]
     pub fn answering_for(self, answers_for: u64) -> Self {
         Self { answers_for, ..self }
+    }
+
+    /// The name of the node, and behind a `#` what tells its processes apart.
+    pub(super) fn process(&self) -> String {
+        format!("{}#{}", self.node, self.run)
+    }
+
+    /// Calls `act` with what is known of each key.
+    pub(super) fn each(&self, act: &mut impl FnMut(Fact)) {
+        let (announced, retired) =
+            self.with_known(|known| (known.announced.clone(), known.retired.clone()));
+        announced.into_iter().for_each(|id| act(Fact::Key { id, state: KeyState::Announced }));
+        retired.into_iter().for_each(|id| act(Fact::Key { id, state: KeyState::Retired }));
     }
 
     /// Learns of a key's announcement or retirement from the feed.
@@ -161,9 +189,7 @@ impl KeyCare {
                         KeyCareError::First(folder)
                     });
                 }
-                let mut tx = store.begin().await?;
-                tx.remember_key().await?;
-                tx.commit().await?;
+                unless_recalled(service, remember(store).await)?;
             }
             None if files.is_empty() => return Err(KeyCareError::None(self.folder.clone())),
             None => {
@@ -172,7 +198,7 @@ impl KeyCare {
             }
         }
         self.take_in(service, &files)?;
-        self.settle(service).await?;
+        unless_recalled(service, self.settle(service).await)?;
         self.tell(service);
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::begin::{Beginning, Chosen, Granted};
 use super::events::{Event, labels};
 use super::predecessor::is_predecessors;
 use super::proof::PROOF;
+use super::uses::REPEATED;
 use super::{Caller, Declined, Denial, Failure, LoginTokenFault, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::store::{Claim, Claimed, StoreError, Tx};
@@ -210,7 +211,7 @@ impl Service {
             .caller
             .judge(&tx.facts_about(&spent.caller.user_id).await?, Gate::EvenLocked)
             .map_err(refused)?;
-        match tx.claim(&claim, self.now()).await? {
+        match tx.claim(&claim, self.store_now()).await? {
             Claimed::Never => Err(wrong(LoginTokenFault::Spent)),
             Claimed::Before(result) => {
                 let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
@@ -246,9 +247,6 @@ impl Service {
             &granted.remember(&spent.spelling, beginning.renewable),
         )
         .await?;
-        if !claim.proofs.is_empty() {
-            self.uses().expect(session, claim.expires_at, self.now());
-        }
         // Whether a commit that fails was made may not be known: a repetition finds out.
         tx.commit().await?;
         self.heard(fact.as_ref());
@@ -278,9 +276,16 @@ impl Service {
         let session = SessionId::parse(&begun.session).ok_or(wrong(LoginTokenFault::Spent))?;
         let user_id = spent.caller.user_id.clone();
         let device_id = Some(begun.device_id.clone());
-        let again = Caller { user_id, device_id, session, appended: Vec::new(), ends_at: None };
+        let again = Caller {
+            user_id,
+            device_id,
+            session,
+            appended: Vec::new(),
+            ends_at: None,
+            minted_until: None,
+        };
         again.judge(&tx.facts_about(&again.user_id).await?, Gate::EvenLocked).map_err(refused)?;
-        if !self.uses().is_unused(session) {
+        if !self.may_repeat(session) {
             return Err(wrong(LoginTokenFault::Spent));
         }
         let issued_at = Timestamp::from_millis(begun.issued_at);
@@ -288,6 +293,13 @@ impl Service {
         let granted = self.granted(&beginning, begun.device_id, session, issued_at)?;
         self.logged_in(&granted, BY_TOKEN, true, beginning.carried);
         Ok(granted)
+    }
+
+    /// Whether a session that no claim says to be used may be given again: not when it was used
+    /// here, nor once its first use would not be noticed any more.
+    pub(super) fn may_repeat(&self, session: SessionId) -> bool {
+        let young = self.store_now() < session.beginning().plus(REPEATED);
+        young && !self.uses().has_seen(session)
     }
 
     /// The user id that somebody typed: a whole one of this server, or a localpart.

@@ -42,6 +42,7 @@ pub struct Pair {
 impl Service {
     /// Mints a pair.
     pub(super) fn mint(&self, minting: &Minting<'_>) -> Result<Pair, Denial> {
+        self.may_mint()?;
         let (policy, issued_at) = (&self.policy, minting.mark.issued_at);
         let session_end = policy.session_life.map(|life| minting.session.beginning().plus(life));
         let session_end = session_end.filter(|_| minting.renewable);
@@ -74,6 +75,9 @@ impl Service {
         expires_at: Option<Timestamp>,
         carried: &[&str],
     ) -> Result<Token, Denial> {
+        if expires_at.is_some() {
+            self.trusts_clock()?;
+        }
         let unfit = |_| Failure::Mint(MintError::Unprintable);
         let grant = Grant {
             kind,

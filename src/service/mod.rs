@@ -8,34 +8,41 @@ mod admit;
 mod aside;
 mod audit;
 mod begin;
+mod compact;
 mod denial;
 mod devices;
 mod events;
+mod explain;
 mod feed;
+mod freshness;
 mod generation;
 mod guests;
 mod import;
+mod inner;
 mod interactive;
 mod introspect;
+mod keeper;
 mod keys;
 mod login;
+mod lost;
 mod metrics;
 mod mint;
 mod password;
 mod predecessor;
 mod proof;
 mod provision;
+mod pulse;
 mod reason;
 mod refresh;
 mod register;
 mod rotation;
 mod sealed;
 mod session;
+mod tell;
 mod throttle;
 mod uses;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 
@@ -43,10 +50,13 @@ pub use account::{Change, Others};
 pub use admit::Caller;
 pub use audit::{Audit, AuditError, asked_from};
 pub use begin::Granted;
+pub use compact::Compaction;
 pub use denial::{Declined, Denial, Failure, LoginTokenFault, RefreshFault};
 pub use events::{EVENTS, Event, EventSort, labels};
+pub use explain::{Claimed, Explanation};
 pub use feed::Following;
 pub use import::{Rehearsal, TakenOver};
+pub use inner::is_narrowed;
 pub use interactive::{Asked, Challenge, Passed, Stage};
 pub use introspect::{Acting, Unfit};
 pub use keys::{KeyCare, KeyCareError, make_key};
@@ -61,6 +71,7 @@ pub use register::{Register, Registered};
 pub use session::Ended;
 pub use throttle::{Limits, Try};
 
+use freshness::Freshness;
 use mint::Minting;
 use throttle::Throttle;
 use uses::Uses;
@@ -98,6 +109,8 @@ pub struct Policy {
     /// On a node without a feed, the longest remaining life of a token it answers for; `None` for
     /// any.
     pub no_feed_life: Option<u64>,
+    /// How far the clock may be off the database's; `None` when nobody compares them.
+    pub max_clock_skew: Option<u64>,
 }
 
 impl Default for Policy {
@@ -115,6 +128,7 @@ impl Default for Policy {
             limits: Limits::NONE,
             session_life: None,
             no_feed_life: Some(5 * 60_000),
+            max_clock_skew: None,
         }
     }
 }
@@ -132,7 +146,7 @@ pub struct Service {
     passwords: Passwords,
     uses: Uses,
     throttle: Throttle,
-    stale: AtomicBool,
+    freshness: Freshness,
     metrics: Metrics,
     audit: Audit,
 }
@@ -160,7 +174,7 @@ impl Service {
             passwords,
             uses: Uses::default(),
             throttle,
-            stale: AtomicBool::new(false),
+            freshness: Freshness::default(),
             metrics,
             audit: Audit::default(),
         }
@@ -199,12 +213,6 @@ impl Service {
     #[must_use]
     pub fn ring(&self) -> Arc<Keyring> {
         self.ring.load_full()
-    }
-
-    /// Whether tokens can be verified here: there are keys and the feed is fresh.
-    #[must_use]
-    pub fn can_verify(&self) -> bool {
-        !self.is_stale() && !self.ring.load().ids().is_empty()
     }
 
     /// Whether this node has a store whose feed it follows.

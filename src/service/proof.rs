@@ -113,7 +113,7 @@ impl Service {
             return Ok(Err(WRONG));
         }
         let claim = Claim { name: &name, proofs: &proofs, expires_at };
-        match tx.claim(&claim, self.now()).await? {
+        match tx.claim(&claim, self.store_now()).await? {
             Claimed::Now => {
                 tx.finish_with(&name, proof).await?;
                 tx.commit().await?;

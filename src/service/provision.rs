@@ -180,5 +180,6 @@ fn caller(wanted: &Wanted<'_>, session: SessionId) -> Caller {
         session,
         appended: Vec::new(),
         ends_at: None,
+        minted_until: None,
     }
 }

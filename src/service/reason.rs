@@ -52,6 +52,7 @@ reasons! {
     Sealed "sealed",
     Unmet "unmet",
     Stale "stale",
+    ClockOff "clock_off",
     NoFeed "no_feed",
     Store "store",
     NoMintingKey "no_minting_key",
@@ -158,8 +159,9 @@ impl From<&Failure> for Reason {
         match failure {
             Failure::Store(_) => Self::Store,
             Failure::Stale => Self::Stale,
+            Failure::ClockOff(_) => Self::ClockOff,
             Failure::KeyNotHeld(_) => Self::KeyNotHeld,
-            Failure::NoMintingKey => Self::NoMintingKey,
+            Failure::NoMintingKey | Failure::NoKey | Failure::NoInnerKey => Self::NoMintingKey,
             Failure::NoStore => Self::NoStore,
             Failure::NoFeed => Self::NoFeed,
             Failure::Busy => Self::Busy,

@@ -52,7 +52,7 @@ impl Service {
     /// Settles the exchange of a refresh token that holds.
     async fn renew(&self, bearer: &Bearer<'_>, caller: &Caller) -> Result<Pair, Denial> {
         let appended: Vec<_> = bearer.appended().collect();
-        let now = self.now();
+        let now = self.store_now();
         self.may_renew(bearer, now)?;
 
         let mut tx = self.store()?.begin_for(&caller.user_id).await?;
@@ -71,7 +71,6 @@ impl Service {
             tx.use_session(caller.session).await?;
         }
         tx.commit().await?;
-        self.uses().forget(caller.session);
         Ok(pair)
     }
 
@@ -119,7 +118,7 @@ impl Service {
         let Some(known) = known else { return Ok(()) };
         let mut tx = store.begin_for(&known.user_id).await?;
         let Some(mut renewal) = tx.renewal(used.session).await? else { return Ok(()) };
-        if renewal.settle(used.mark, self.now()) {
+        if renewal.settle(used.mark, self.store_now()) {
             tx.put_renewal(&renewal).await?;
             tx.sign_settled(used.session).await?;
             tx.commit().await?;

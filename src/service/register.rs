@@ -200,7 +200,7 @@ impl Service {
         let user = user_id.as_str();
         let over = wanted.guest.map(|session| Fact::Session { user: user.into(), session });
         if let Some(over) = &over {
-            tx.append(over, None, &self.ring().ids())?;
+            self.append(&mut tx, over, None)?;
         }
         let beginning = Beginning {
             user_id: &user_id,
@@ -240,7 +240,6 @@ impl Service {
         let (granted, fact) = self.begin(&mut tx, beginning).await?;
         let done = format!("{user_id} {}", granted.remember("", beginning.renewable));
         tx.finish_claim(&claim, granted.session, &done).await?;
-        self.uses().expect(granted.session, self.now().plus(600_000), self.now());
         // Whether a commit that fails was made may not be known: a repetition finds out.
         tx.commit().await?;
         self.heard(fact.as_ref());
@@ -259,7 +258,7 @@ impl Service {
         let user = UserId::parse(user_id).map_err(|_| damaged())?;
         let device = DeviceId::parse(&begun.device_id).ok();
         let lives = self.facts.standing(user, device, session).is_ok();
-        if !lives || !self.uses().is_unused(session) {
+        if !lives || !self.may_repeat(session) {
             return Ok(Registered { user_id: user_id.to_owned(), granted: None });
         }
         let beginning = Beginning {

@@ -18,7 +18,7 @@ impl KeyCare {
     pub(super) async fn settle(&self, service: &Service) -> Result<(), StoreError> {
         let Some(store) = &service.store else { return Ok(()) };
         let ring = service.ring();
-        let now = service.now();
+        let now = service.store_now();
         self.beat(store, &ring, now).await?;
         self.announce(store, &ring).await?;
         let nodes = store.nodes().await?;

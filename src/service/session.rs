@@ -9,6 +9,10 @@ use crate::store::{Device, Tx};
 use crate::time::Timestamp;
 use crate::token::{Gate, SessionId};
 
+/// How much longer than its session's access token an inner token may live, in milliseconds: two
+/// days.
+const INNER: u64 = 2 * 86_400_000;
+
 /// What was ended, and from when on.
 #[derive(Debug)]
 pub struct Ended {
@@ -38,9 +42,11 @@ impl Service {
             }
             None => Fact::Session { user: caller.user_id.as_str().into(), session: caller.session },
         };
+        // A session without a device was minted offline and has this one token.
+        let ends_at = caller.minted_until.filter(|_| caller.device_id.is_none());
         let Caller { user_id, device_id, session, .. } = caller;
         let (device_id, session) = (device_id.as_deref(), *session);
-        self.end(tx, &fact, &Event::Logout { user_id, device_id, session }).await
+        self.end_until(tx, &fact, ends_at, &Event::Logout { user_id, device_id, session }).await
     }
 
     /// Ends every session of the caller's user.
@@ -64,6 +70,22 @@ impl Service {
     pub async fn end_sessions_of(&self, user_id: &str) -> Result<Option<Ended>, Denial> {
         let tx = self.store()?.begin_for(user_id).await?;
         self.end_all(tx, user_id, |devices| Event::SessionsEnded { user_id, devices }).await
+    }
+
+    /// Ends every session there is, of everybody, and takes all devices away: for when keys were
+    /// stolen, or a restored database has forgotten logouts. Gives the instant that sessions must
+    /// begin at or after to live, and how many devices there were. It lies above the tick of every
+    /// session, and no later session begins below it.
+    ///
+    /// # Errors
+    /// [`super::Failure`] when the store is away, and then nothing has happened.
+    pub async fn end_every_session(&self) -> Result<(Timestamp, u64), Denial> {
+        let mut tx = self.store()?.begin().await?;
+        let from = tx.tick_everybody().await?.max(self.now());
+        tx.raise_tick(None, from).await?;
+        let devices = tx.delete_every_device().await?;
+        self.end(tx, &Fact::Server { from }, &Event::EverySessionEnded { devices }).await?;
+        Ok((from, devices))
     }
 
     async fn end_all<'e>(
@@ -143,17 +165,36 @@ impl Service {
     }
 
     /// Commits an ending and tells of it.
-    pub(super) async fn end(
+    pub(super) async fn end(&self, tx: Tx, fact: &Fact, event: &Event<'_>) -> Result<(), Denial> {
+        self.end_until(tx, fact, None, event).await
+    }
+
+    /// As [`Self::end`]; `ends_at` is as in [`Self::append`].
+    async fn end_until(
         &self,
         mut tx: Tx,
         fact: &Fact,
+        ends_at: Option<Timestamp>,
         event: &Event<'_>,
     ) -> Result<(), Denial> {
-        tx.append(fact, None, &self.ring().ids())?;
+        self.append(&mut tx, fact, ends_at)?;
         tx.commit().await?;
         self.heard(Some(fact));
         self.tell(event);
         Ok(())
+    }
+
+    /// Appends a fact. `ends_at` is when the last of the tokens that it may hit ends, if that is
+    /// known; otherwise the fact is kept until every key they may be signed with is retired. Tokens
+    /// minted offline are known to nobody, so it is only known where one token is all of a session.
+    pub(super) fn append(
+        &self,
+        tx: &mut Tx,
+        fact: &Fact,
+        ends_at: Option<Timestamp>,
+    ) -> Result<(), Denial> {
+        let hits_until = ends_at.map(|end| end.plus(INNER));
+        Ok(tx.append(fact, hits_until, &self.ring().known_ids())?)
     }
 
     /// Takes a committed fact into memory at once; the follower will bring it again.

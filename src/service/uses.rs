@@ -1,8 +1,9 @@
 //! First uses: which tokens, once used, change what the store gives again.
 //!
 //! A login that is repeated is given the same session until that session is used; a refresh that
-//! is repeated opens branches until one of them is used. The hot path notes such a use here, once a
-//! generation, and somebody else tells the store. This file refuses to know what the store does.
+//! is repeated opens branches until one of them is used. Every node's hot path notes such a use
+//! here, once a generation, and somebody else tells the store. This file refuses to know what the
+//! store does.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -17,6 +18,13 @@ use crate::token::{Bearer, Kind, SessionId};
 /// How many generations are remembered as told; then all are forgotten and told once more.
 const REMEMBERED: usize = 200_000;
 
+/// How long after its beginning a session can be given again to whoever repeats its login, in
+/// milliseconds.
+pub(super) const REPEATED: u64 = 3_600_000;
+
+/// How much longer first uses are noticed, in milliseconds: clocks are not all the same.
+const MARGIN: u64 = 600_000;
+
 /// A token that was used for the first time, as far as this process knows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use {
@@ -27,11 +35,7 @@ pub(super) struct Use {
 /// What the hot path has to notice.
 #[derive(Default)]
 pub(super) struct Uses {
-    /// Sessions of generation 0 that a repeated login could still be given, and until when.
-    awaited: HashMap<SessionId, Timestamp>,
-    /// What the hot path looks at for generation 0: nearly always 0.
-    count: AtomicUsize,
-    /// The last generation of each renewing session that was noticed.
+    /// The last generation of each session that was noticed.
     told: HashMap<SessionId, Mark>,
     /// How many those are, roughly.
     remembered: AtomicUsize,
@@ -40,25 +44,22 @@ pub(super) struct Uses {
 }
 
 impl Uses {
-    /// Notes that a bearer was admitted.
+    /// Notes that a bearer was admitted. A session that never renewed matters while it is young.
     #[inline]
-    pub(super) fn saw(&self, bearer: &Bearer<'_>) {
+    pub(super) fn saw(&self, bearer: &Bearer<'_>, now: Timestamp) {
         let identifier = bearer.identifier();
-        if identifier.kind != Kind::Access {
+        let settled = identifier.generation == 0
+            && identifier.session.beginning().plus(REPEATED + MARGIN) <= now;
+        if settled || identifier.kind != Kind::Access {
             return;
         }
-        if identifier.generation == 0 {
-            if self.count.load(Relaxed) > 0 && self.remove(identifier.session) {
-                self.tell(identifier.session, Mark::of(bearer));
-            }
-        } else {
-            let mark = Mark::of(bearer);
-            if self.told.pin().get(&identifier.session) != Some(&mark) {
-                self.first_of_generation(identifier.session, mark);
-            }
+        let mark = Mark::of(bearer);
+        if self.told.pin().get(&identifier.session) != Some(&mark) {
+            self.first_of_generation(identifier.session, mark);
         }
     }
 
+    /// Once a session and generation; the one place here that locks, and nobody waits long for it.
     #[cold]
     fn first_of_generation(&self, session: SessionId, mark: Mark) {
         let told = self.told.pin();
@@ -68,50 +69,27 @@ impl Uses {
             told.clear();
             self.remembered.store(0, Relaxed);
         }
-        self.tell(session, mark);
-    }
-
-    /// Once a session or generation; the one place here that locks, and nobody waits long for it.
-    #[cold]
-    fn tell(&self, session: SessionId, mark: Mark) {
-        if let Ok(mut fresh) = self.fresh.lock() {
+        if let Ok(mut fresh) = self.fresh.lock()
+            && fresh.len() < REMEMBERED
+        {
             fresh.push(Use { session, mark });
         }
         self.wake.notify_one();
     }
 
-    /// Waits for the first use of a session, and no longer for those nobody can repeat any more.
-    pub(super) fn expect(&self, session: SessionId, until: Timestamp, now: Timestamp) {
-        let awaited = self.awaited.pin();
-        let over = awaited.iter().filter(|(_, until)| **until <= now).map(|(session, _)| *session);
-        over.for_each(|session| self.forget(session));
-        if awaited.insert(session, until).is_none() {
-            self.count.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Whether nobody has used this session since it was given out.
-    pub(super) fn is_unused(&self, session: SessionId) -> bool {
-        self.awaited.pin().contains_key(&session)
-    }
-
-    /// Stops waiting for a session.
-    pub(super) fn forget(&self, session: SessionId) {
-        self.remove(session);
-    }
-
-    /// Whether the session was waited for; of many who ask at once one is told so.
-    fn remove(&self, session: SessionId) -> bool {
-        let known = self.awaited.pin().remove(&session).is_some();
-        if known {
-            self.count.fetch_sub(1, Relaxed);
-        }
-        known
+    /// Whether a token of this session has been used here.
+    pub(super) fn has_seen(&self, session: SessionId) -> bool {
+        self.told.pin().contains_key(&session)
     }
 
     /// Waits until there are first uses and takes them.
     pub(super) async fn fresh(&self) -> Vec<Use> {
         self.wake.notified().await;
+        self.take()
+    }
+
+    /// The first uses that nobody has taken yet.
+    pub(super) fn take(&self) -> Vec<Use> {
         self.fresh.lock().map(|mut fresh| std::mem::take(&mut *fresh)).unwrap_or_default()
     }
 }

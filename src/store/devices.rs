@@ -107,6 +107,15 @@ impl Tx {
         self.run(SQL, &[Arg::Text(user_id), Arg::Maybe(device_id)]).await
     }
 
+    /// Takes every device of everybody away, and all that renews; gives how many devices those were.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn delete_every_device(&mut self) -> Result<u64, StoreError> {
+        self.run("DELETE FROM refreshes", &[]).await?;
+        self.run("DELETE FROM devices", &[]).await
+    }
+
     /// Takes every device of a user away but one.
     ///
     /// # Errors

@@ -5,13 +5,14 @@
 //! a fact does to a session.
 
 use super::engine::{Arg, Row, Tx};
-use super::users::{instant, number};
+use super::fields::Fields;
+use super::users::number;
 use super::{Store, StoreError};
-use crate::imports::{Digest, Imported};
+use crate::imports::Imported;
 use crate::random::random;
-use crate::revocations::{Fact, KeyState, Revocations, Standing};
+use crate::revocations::{Fact, Revocations};
 use crate::time::Timestamp;
-use crate::token::{Account, AccountState, KeyId, Kind, SessionId};
+use crate::token::KeyId;
 
 /// How many entries are read at once.
 const BATCH: i64 = 4096;
@@ -19,8 +20,8 @@ const BATCH: i64 = 4096;
 /// A place in the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    sequence: i64,
-    random: String,
+    pub(super) sequence: i64,
+    pub(super) random: String,
 }
 
 /// A fact and its place.
@@ -32,28 +33,51 @@ pub struct Entry {
     pub fact: Fact,
 }
 
+/// What a look at the feed finds.
+pub struct Look {
+    /// The last beat of the node that can be seen: what was committed before it is seen too.
+    pub beat: Option<i64>,
+    /// What comes after the place, oldest first; `None` when the place is not there any more.
+    pub entries: Option<Vec<Entry>>,
+    /// Whether that was all there is.
+    pub all: bool,
+}
+
 impl Store {
-    /// What comes after a place, oldest first, at most some thousands at a time; `None` when the
-    /// place is not there any more.
+    /// Looks at what comes after a place, at most some thousands of entries at a time.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away or an entry cannot be read.
-    pub async fn facts_after(
-        &self,
-        after: Option<&Cursor>,
-    ) -> Result<Option<Vec<Entry>>, StoreError> {
+    pub async fn look(&self, node: &str, after: Option<&Cursor>) -> Result<Look, StoreError> {
         const SQL: &str = "SELECT sequence, random, kind, user_id, device_id, session, tick, value \
              FROM feed WHERE sequence >= $1 ORDER BY sequence LIMIT $2";
         let from = after.map_or(0, |cursor| cursor.sequence);
-        let rows = self.read().await?.rows(SQL, &[Arg::Int(from), Arg::Int(BATCH)]).await?;
+        let mut tx = self.read().await?;
+        let beat = tx.last_beat(node).await?;
+        let rows = tx.rows(SQL, &[Arg::Int(from), Arg::Int(BATCH)]).await?;
+        let all = i64::try_from(rows.len()).is_ok_and(|count| count < BATCH);
         let mut entries = rows.iter().map(Entry::read).collect::<Result<Vec<_>, _>>()?;
         if let Some(after) = after {
             if entries.first().is_none_or(|first| first.cursor != *after) {
-                return Ok(None);
+                return Ok(Look { beat, entries: None, all: false });
             }
             entries.remove(0);
         }
-        Ok(Some(entries))
+        Ok(Look { beat, entries: Some(entries), all })
+    }
+}
+
+impl Cursor {
+    /// The place of an entry: its number, and what tells it from another with this number.
+    #[must_use]
+    pub fn new(sequence: i64, random: String) -> Self {
+        Self { sequence, random }
+    }
+
+    /// How many entries there had been, counted when this one was appended.
+    #[must_use]
+    pub fn sequence(&self) -> i64 {
+        self.sequence
     }
 }
 
@@ -71,15 +95,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let nonce = u64::from_be_bytes(random()?);
         let keys: Vec<_> = hits_keys.iter().map(KeyId::to_string).collect();
-        let columns = Columns::of(fact);
         self.lines.push(Line {
             random: format!("{nonce:016x}"),
-            kind: columns.kind,
-            user_id: columns.user_id.map(str::to_owned),
-            device_id: columns.device_id.map(str::to_owned),
-            session: columns.session,
-            tick: columns.tick.map(number),
-            value: columns.value,
+            fields: Fields::of(fact),
             hits_until: hits_until.map_or(0, number),
             hits_keys: keys.join(","),
         });
@@ -101,14 +119,16 @@ impl Tx {
             self.lock_feed().await?;
         }
         for line in &lines {
+            let fields = &line.fields;
+            let session = fields.session.map(|session| session.to_string());
             let args = [
                 Arg::Text(&line.random),
-                Arg::Text(line.kind),
-                Arg::Maybe(line.user_id.as_deref()),
-                Arg::Maybe(line.device_id.as_deref()),
-                Arg::Maybe(line.session.as_deref()),
-                Arg::MaybeInt(line.tick),
-                Arg::Maybe(line.value.as_deref()),
+                Arg::Text(fields.kind),
+                Arg::Maybe(fields.user_id.as_deref()),
+                Arg::Maybe(fields.device_id.as_deref()),
+                Arg::Maybe(session.as_deref()),
+                Arg::MaybeInt(fields.tick),
+                Arg::Maybe(fields.value.as_deref()),
                 Arg::Int(line.hits_until),
                 Arg::Text(&line.hits_keys),
             ];
@@ -143,6 +163,18 @@ impl Tx {
         rows.iter().map(id).collect()
     }
 
+    /// Whether the feed says these words of a key or of a token that was taken over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn says(&mut self, fact: &Fact) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM feed WHERE kind = $1 AND value = $2 \
+             AND ($3 IS NULL OR user_id = $3)";
+        let Fields { kind, user_id, value, .. } = Fields::of(fact);
+        let args = [Arg::Text(kind), Arg::Maybe(value.as_deref()), Arg::Maybe(user_id.as_deref())];
+        Ok(self.row(SQL, &args).await?.is_some())
+    }
+
     /// Everything known against one user, as this transaction sees it: what a write judges its
     /// bearer by.
     ///
@@ -162,155 +194,14 @@ impl Tx {
 /// A row that is to be appended.
 pub(super) struct Line {
     random: String,
-    kind: &'static str,
-    user_id: Option<String>,
-    device_id: Option<String>,
-    session: Option<String>,
-    tick: Option<i64>,
-    value: Option<String>,
+    fields: Fields,
     hits_until: i64,
     hits_keys: String,
 }
 
-/// A fact as it lies in the table.
-#[derive(Default)]
-struct Columns<'f> {
-    kind: &'static str,
-    user_id: Option<&'f str>,
-    device_id: Option<&'f str>,
-    session: Option<String>,
-    tick: Option<Timestamp>,
-    value: Option<String>,
-}
-
-impl<'f> Columns<'f> {
-    fn imported(token: &'f Imported) -> Self {
-        Self {
-            kind: "imported",
-            user_id: Some(&token.user),
-            device_id: token.device.as_deref(),
-            session: Some(token.session.to_string()),
-            tick: token.expires_at,
-            value: Some(format!("{} {}", token.kind, token.digest)),
-        }
-    }
-
-    fn of(fact: &'f Fact) -> Self {
-        let none = Self::default();
-        match fact {
-            Fact::User { user, from, exempt } => Self {
-                kind: "user",
-                user_id: Some(user),
-                session: exempt.map(|session| session.to_string()),
-                tick: Some(*from),
-                ..none
-            },
-            Fact::Device { user, device, from } => Self {
-                kind: "device",
-                user_id: Some(user),
-                device_id: Some(device),
-                tick: Some(*from),
-                ..none
-            },
-            Fact::Session { user, session } => Self {
-                kind: "session",
-                user_id: Some(user),
-                session: Some(session.to_string()),
-                ..none
-            },
-            Fact::Server { from } => Self { kind: "server", tick: Some(*from), ..none },
-            Fact::Account { user, at, standing } => Self {
-                kind: "account",
-                user_id: Some(user),
-                tick: Some(*at),
-                value: Some(standing_name(*standing)),
-                ..none
-            },
-            Fact::Imported(token) => Self::imported(token),
-            Fact::Key { id, state } => {
-                let kind = match state {
-                    KeyState::Announced => "key announced",
-                    KeyState::Retired => "key retired",
-                };
-                Self { kind, value: Some(id.to_string()), ..none }
-            }
-        }
-    }
-}
-
 impl Entry {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let fact = read_fact(row)?.ok_or(StoreError::Damaged("feed"))?;
+        let fact = Fields::row(row, 2)?.fact()?;
         Ok(Self { cursor: Cursor { sequence: row.int(0)?, random: row.text(1)? }, fact })
     }
-}
-
-fn read_fact(row: &Row) -> Result<Option<Fact>, StoreError> {
-    let user = || Ok::<_, StoreError>(row.text(3)?.into_boxed_str());
-    let session = |text: Option<String>| text.as_deref().and_then(SessionId::parse);
-    let tick = || row.int(6).map(instant);
-    Ok(match row.text(2)?.as_str() {
-        "user" => Some(Fact::User { user: user()?, from: tick()?, exempt: session(row.maybe(5)?) }),
-        "device" => {
-            let device = row.text(4)?.into_boxed_str();
-            Some(Fact::Device { user: user()?, device, from: tick()? })
-        }
-        "session" => {
-            let user = user()?;
-            session(row.maybe(5)?).map(|session| Fact::Session { user, session })
-        }
-        "server" => Some(Fact::Server { from: tick()? }),
-        "account" => {
-            let (user, at) = (user()?, tick()?);
-            read_standing(&row.text(7)?).map(|standing| Fact::Account { user, at, standing })
-        }
-        "imported" => read_imported(row, user()?, session(row.maybe(5)?))?,
-        "key announced" => {
-            KeyId::parse(&row.text(7)?).map(|id| Fact::Key { id, state: KeyState::Announced })
-        }
-        "key retired" => {
-            KeyId::parse(&row.text(7)?).map(|id| Fact::Key { id, state: KeyState::Retired })
-        }
-        _ => None,
-    })
-}
-
-fn read_imported(
-    row: &Row,
-    user: Box<str>,
-    session: Option<SessionId>,
-) -> Result<Option<Fact>, StoreError> {
-    let value = row.text(7)?;
-    let (kind, digest) = value.split_once(' ').unwrap_or_default();
-    let known = Kind::from_name(kind).zip(Digest::parse(digest)).zip(session);
-    let device = row.maybe(4)?.map(String::into_boxed_str);
-    let expires_at = row.maybe_int(6)?.map(instant);
-    Ok(known.map(|((kind, digest), session)| {
-        Fact::Imported(Box::new(Imported { digest, kind, user, device, session, expires_at }))
-    }))
-}
-
-fn standing_name(standing: Standing) -> String {
-    let Standing::Open(account) = standing else { return "deactivated".to_owned() };
-    let state = match account.state {
-        AccountState::Active => "active",
-        AccountState::Locked => "locked",
-        AccountState::Suspended => "suspended",
-    };
-    if account.admin { format!("{state} admin") } else { state.to_owned() }
-}
-
-fn read_standing(name: &str) -> Option<Standing> {
-    let (state, admin) = match name.strip_suffix(" admin") {
-        Some(state) => (state, true),
-        None => (name, false),
-    };
-    let state = match state {
-        "active" => AccountState::Active,
-        "locked" => AccountState::Locked,
-        "suspended" => AccountState::Suspended,
-        "deactivated" => return Some(Standing::Deactivated),
-        _ => return None,
-    };
-    Some(Standing::Open(Account { state, admin }))
 }

@@ -4,17 +4,21 @@
 //! knows rows and transactions; it refuses to know keys, tokens and HTTP, and it decides nothing:
 //! services do.
 
+mod beats;
 mod claims;
 mod devices;
 mod engine;
 mod feed;
+mod fields;
 mod interactive;
-mod look;
 mod nodes;
 mod refreshes;
 mod signings;
+mod snapshot;
+mod survey;
 mod synapse;
 mod users;
+mod whole;
 
 use std::fmt;
 use std::fs::{DirBuilder, Permissions};
@@ -24,17 +28,20 @@ use std::path::{Path, PathBuf};
 
 use engine::{Arg, Pool};
 
+pub use beats::Beat;
 pub use claims::{Claim, Claimed};
 pub use devices::Device;
 pub use engine::{Listener, Server, Tx};
-pub use feed::{Cursor, Entry};
+pub use feed::{Cursor, Entry, Look};
 pub use interactive::RegistrationToken;
-pub use look::Look;
 pub use nodes::Node;
 pub use refreshes::Renewal;
 pub use signings::Signed;
+pub use snapshot::{Mark, Moment, SnapshotFile, read_snapshot};
+pub use survey::Survey;
 pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
+pub use whole::{Kept, Overview, Page};
 
 use crate::ident::ServerName;
 use crate::keyfile::StoreId;

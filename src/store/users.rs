@@ -111,6 +111,31 @@ impl Tx {
         let row = self.row(SQL, &[Arg::Text(user_id), Arg::Int(number(now))]).await?;
         row.map(|row| row.int(0).map(instant)).transpose()
     }
+
+    /// Raises a user's tick, or everybody's when none is named, so that no later one is below it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn raise_tick(
+        &mut self,
+        user_id: Option<&str>,
+        known: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE users SET tick = $2 \
+             WHERE tick < $2 AND ($1 IS NULL OR user_id = $1)";
+        self.run(SQL, &[Arg::Maybe(user_id), Arg::Int(number(known))]).await.map(|_| ())
+    }
+
+    /// Takes everybody's next tick and gives the greatest there is: from here to the commit nobody
+    /// takes another.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn tick_everybody(&mut self) -> Result<Timestamp, StoreError> {
+        self.run("UPDATE users SET tick = tick + 1", &[]).await?;
+        let row = self.row("SELECT COALESCE(MAX(tick), 0) FROM users", &[]).await?;
+        Ok(instant(row.map(|row| row.int(0)).transpose()?.unwrap_or_default()))
+    }
 }
 
 /// An instant as the database has it.

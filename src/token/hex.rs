@@ -2,10 +2,13 @@
 //!
 //! It refuses upper case, so that a name has one spelling.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .try_for_each(|four| f.write_char(char::from_digit(four.into(), 16).unwrap_or_default()))
 }
 
 pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -71,7 +71,7 @@ impl Facts for NoFacts {
 }
 
 /// How an account stands that is not deactivated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AccountState {
     /// As usual.
     #[default]
@@ -83,7 +83,7 @@ pub enum AccountState {
 }
 
 /// What is known of an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Account {
     /// Whether it is active.
     pub state: AccountState,

@@ -130,9 +130,12 @@ rows! { login_token_faults of LoginTokenFault:
 rows! { failures of Failure:
     Failure::Store(_) = StoreError::Silent.into() => (503, "M_UNKNOWN", None, Some(2000));
     Failure::Stale = Failure::Stale => (503, "M_UNKNOWN", None, Some(2000));
+    Failure::ClockOff(_) = Failure::ClockOff(-40_000) => (503, "M_UNKNOWN", None, Some(5000));
+    Failure::NoKey = Failure::NoKey => (503, "M_UNKNOWN", None, Some(5000));
     Failure::KeyNotHeld(_) = Failure::KeyNotHeld(Refusal::KeyNotHeld(KEY))
         => (503, "M_UNKNOWN", None, Some(5000));
     Failure::NoMintingKey = Failure::NoMintingKey => (503, "M_UNKNOWN", None, Some(5000));
+    Failure::NoInnerKey = Failure::NoInnerKey => (503, "M_UNKNOWN", None, Some(5000));
     Failure::NoStore = Failure::NoStore => (503, "M_UNKNOWN", None, Some(5000));
     Failure::NoFeed = Failure::NoFeed => (503, "M_UNKNOWN", None, Some(5000));
     Failure::Busy = Failure::Busy => (503, "M_UNKNOWN", None, Some(2000));
@@ -153,6 +156,8 @@ rows! { outcomes of Outcome:
     Outcome::BadPath = Outcome::BadPath => (400, "M_UNRECOGNIZED", None, None);
     Outcome::UnknownPath = Outcome::UnknownPath => (404, "M_UNRECOGNIZED", None, None);
     Outcome::WrongMethod = Outcome::WrongMethod => (405, "M_UNRECOGNIZED", None, None);
+    Outcome::OtherProxy(_) = Outcome::OtherProxy("X-Forwarded-Uri") => (400, "M_UNKNOWN", None, None);
+    Outcome::BadProxy(_) = Outcome::BadProxy("it is mute") => (503, "M_UNKNOWN", None, Some(5000));
     Outcome::NotTheHomeserver = Outcome::NotTheHomeserver => (401, "M_FORBIDDEN", None, None);
     Outcome::TimedOut = Outcome::TimedOut => (503, "M_UNKNOWN", None, Some(1000));
     Outcome::Denied(_) = Denial::from(Failure::Stale).into() => (503, "M_UNKNOWN", None, Some(2000));
@@ -217,7 +222,7 @@ fn our_fault_is_never_a_401() {
 fn nobody_elses_fault_is_ever_ours() {
     for (outcome, _) in all() {
         let ours = match &outcome {
-            Outcome::TimedOut | Outcome::Denied(Denial::Failed(_)) => true,
+            Outcome::TimedOut | Outcome::BadProxy(_) | Outcome::Denied(Denial::Failed(_)) => true,
             Outcome::Denied(Denial::Refused(refusal)) => matches!(refusal, Refusal::KeyNotHeld(_)),
             _ => false,
         };

@@ -145,6 +145,7 @@ async fn every_event_of_a_node_has_the_fields_that_are_documented() {
     let unseen: Vec<_> = seen.iter().filter(|(_, count)| **count == 0).map(|(n, _)| *n).collect();
     // These come from the command line alone, and are in its transcripts.
     let commands = [
+        "every_session_ended",
         "key_made",
         "key_retired",
         "keys_exported",

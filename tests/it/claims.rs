@@ -231,6 +231,15 @@ async fn a_result_that_was_never_used_survives_a_restart() {
     town.anonymous().spend(&token, &txn("t1")).await.is(403, "M_FORBIDDEN");
 }
 
+/// Until the store knows that the session of a login has been used.
+async fn use_written(town: &Town) {
+    let raw = town.raw_database().await;
+    until("the use is written", async || {
+        raw.number("SELECT COUNT(*) FROM claims WHERE state = 'used'").await > 0
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_use_is_remembered_over_a_restart() {
     let town = Town::new().await;
@@ -238,8 +247,7 @@ async fn a_use_is_remembered_over_a_restart() {
     let token = town.login_token();
     let first = town.anonymous().spend(&token, &txn("t1")).await;
     town.anonymous().of(&first).whoami().await.good();
-    until("the use is written", async || town.store.unused_sessions().await.unwrap().is_empty())
-        .await;
+    use_written(&town).await;
 
     let town = town.again().await;
 
@@ -255,8 +263,34 @@ async fn a_use_here_counts_in_another_process_that_had_not_heard_of_it() {
     let first = town.anonymous().spend(&token, &txn("t1")).await;
     let beside = town.again().await;
     town.anonymous().of(&first).whoami().await.good();
-    until("the use is written", async || town.store.unused_sessions().await.unwrap().is_empty())
-        .await;
+    use_written(&town).await;
 
     beside.anonymous().spend(&token, &txn("t1")).await.is(403, "M_FORBIDDEN");
+}
+
+#[tokio::test]
+async fn a_use_at_another_node_ends_the_repetition_of_the_login_here() {
+    let town = Town::new().await;
+    let beside = town.again().await;
+    let _following = beside.follow();
+    let token = town.login_token();
+    let first = town.anonymous().spend(&token, &txn("t1")).await;
+
+    town.anonymous().of(&first).at(&beside).whoami().await.good();
+    use_written(&town).await;
+
+    town.anonymous().spend(&token, &txn("t1")).await.is(403, "M_FORBIDDEN");
+}
+
+#[tokio::test]
+async fn a_login_is_not_repeated_once_nobody_would_notice_its_first_use() {
+    let town = Town::new().await;
+    let token = town.mint(Wanted { life: Some(24 * HOUR), ..Wanted::default() });
+    town.anonymous().spend(&token, &txn("t1")).await.good();
+
+    town.wait(HOUR - 10);
+    town.anonymous().spend(&token, &txn("t1")).await.good();
+    town.wait(20);
+
+    town.anonymous().spend(&token, &txn("t1")).await.is(403, "M_FORBIDDEN");
 }

@@ -221,7 +221,7 @@ async fn an_exchange_that_takes_too_long_is_no_verdict_and_is_not_told_in_json()
 
 #[tokio::test]
 async fn a_feed_that_is_too_old_is_no_verdict_on_a_refresh_token() {
-    let max_staleness = Duration::from_millis(1);
+    let max_staleness = Duration::from_millis(400);
     let town = Town::with(Setting { max_staleness, ..Setting::default() }).await;
     let ((alice, token), raw) = (town.renewing_alice().await, town.raw_database().await);
     let _following = town.follow();

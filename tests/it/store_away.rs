@@ -64,7 +64,7 @@ async fn find_feed(raw: &Raw) {
 
 #[tokio::test]
 async fn a_node_that_has_not_heard_for_too_long_decides_nothing_until_it_hears_again() {
-    let max_staleness = Duration::from_millis(1);
+    let max_staleness = Duration::from_millis(400);
     let town = Town::with(Setting { max_staleness, ..Setting::default() }).await;
     let (alice, raw) = (town.alice().await, town.raw_database().await);
     let _following = town.follow();
@@ -86,7 +86,7 @@ async fn a_node_that_has_not_heard_for_too_long_decides_nothing_until_it_hears_a
 async fn a_node_that_has_not_heard_for_a_while_goes_on() {
     let town = Town::new().await;
     let (alice, raw) = (town.alice().await, town.raw_database().await);
-    let max_staleness = Duration::from_millis(1);
+    let max_staleness = Duration::from_millis(400);
     let strict = town.again_with(Setting { max_staleness, ..Setting::default() }).await;
     let _following = (town.follow(), strict.follow());
 

@@ -9,6 +9,7 @@ mod home;
 mod log;
 mod mint;
 mod proof;
+mod proxy;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use amaretti::config::{AuditTo, Networks};
-use amaretti::http::{self, Face};
+use amaretti::http::{self, Behind, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
 use amaretti::secret::Secret;
 use amaretti::service::{
-    Audit, Following, HashCost, KeyCare, KeyCareError, Passwords, Policy, Service, make_key,
+    Audit, Following, HashCost, KeyCare, Passwords, Policy, Service, make_key,
 };
 use amaretti::store::{Store, StoreError};
 use amaretti::time::{Clock, ManualClock, Timestamp};
@@ -36,6 +37,7 @@ pub(crate) use home::{Home, Raw};
 pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
 pub(crate) use proof::*;
+pub(crate) use proxy::{Asking, SECRET};
 
 pub(crate) const SERVER: &str = "example.com";
 pub(crate) const ALICE: &str = "@alice:example.com";
@@ -67,6 +69,11 @@ pub(crate) struct Setting {
     pub(crate) body_limit: usize,
     pub(crate) patience: Duration,
     pub(crate) max_staleness: Duration,
+    pub(crate) asking: Option<Asking>,
+    /// The port of the homeserver behind.
+    pub(crate) behind: Option<u16>,
+    /// The folder of the snapshot, inside the town's, if one is kept.
+    pub(crate) snapshot: Option<&'static str>,
     /// What a homeserver proves itself by.
     pub(crate) homeserver: Option<&'static str>,
 }
@@ -81,6 +88,9 @@ impl Default for Setting {
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
             max_staleness: Duration::from_secs(300),
+            asking: None,
+            behind: None,
+            snapshot: None,
             homeserver: None,
         }
     }
@@ -119,6 +129,8 @@ impl Routers {
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit,
             patience,
+            forward_auth: setting.asking.map(Asking::settings),
+            behind: setting.behind.map(|port| Behind::new(&format!("http://127.0.0.1:{port}"))),
             latencies: http::Latencies::default(),
         });
         Self { public: http::public(face.clone()), internal: http::internal(face) }
@@ -171,6 +183,15 @@ impl Town {
         Self::open(self.home.clone(), clock, Setting::default()).await.unwrap()
     }
 
+    /// A node in the same folder whose clock stands elsewhere, to see whether it starts.
+    pub(crate) async fn starts_at(
+        &self,
+        now: Timestamp,
+        setting: Setting,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::open(self.home.clone(), Arc::new(ManualClock::at(now)), setting).await
+    }
+
     /// Another node on the same store that bears the same name.
     pub(crate) async fn namesake(&self) -> Self {
         let (home, keys, name) = (self.home.clone(), self.keys.clone(), self.name.clone());
@@ -192,7 +213,7 @@ impl Town {
     }
 
     /// Starts a node in the folder once more, to see whether it does.
-    pub(crate) async fn starts(&self) -> Result<Self, KeyCareError> {
+    pub(crate) async fn starts(&self) -> Result<Self, Box<dyn std::error::Error>> {
         Self::open(self.home.clone(), self.clock.clone(), Setting::default()).await
     }
 
@@ -200,7 +221,7 @@ impl Town {
         home: Arc<Home>,
         clock: Arc<ManualClock>,
         setting: Setting,
-    ) -> Result<Self, KeyCareError> {
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let keys = home.keys();
         Self::open_named(home, keys, node_name(), clock, setting).await
     }
@@ -211,7 +232,7 @@ impl Town {
         name: String,
         clock: Arc<ManualClock>,
         setting: Setting,
-    ) -> Result<Self, KeyCareError> {
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let store = open_store(&home).await.unwrap();
         let service = Service::new(
             ServerName::parse(SERVER).unwrap(),
@@ -225,8 +246,13 @@ impl Town {
         let staleness = u64::try_from(setting.max_staleness.as_millis()).unwrap();
         let care = KeyCare::new(keys.clone(), name.clone()).answering_for(staleness);
         let care = Arc::new(care);
-        let following = Following::start(service.clone(), care.clone(), setting.max_staleness);
-        let following = Mutex::new(Some(following.await.unwrap()));
+        let following = Following::start(
+            service.clone(),
+            care.clone(),
+            setting.max_staleness,
+            setting.snapshot.map(|name| home.path().join(name)),
+        );
+        let following = Mutex::new(Some(following.await?));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
         Ok(Self { home, keys, name, clock, store, service, care, following, routers })
@@ -242,6 +268,15 @@ impl Town {
         longest_life: Option<u64>,
         setting: Setting,
     ) -> Verifier {
+        self.verifier_holding(self.keys_folder(), longest_life, setting).await
+    }
+
+    async fn verifier_holding(
+        &self,
+        keys: PathBuf,
+        longest_life: Option<u64>,
+        setting: Setting,
+    ) -> Verifier {
         let service = Arc::new(Service::new(
             ServerName::parse(SERVER).unwrap(),
             None,
@@ -249,7 +284,7 @@ impl Town {
             Policy { no_feed_life: longest_life, ..Policy::default() },
             self.clock.clone(),
         ));
-        KeyCare::new(self.keys_folder(), node_name()).start(&service).await.unwrap();
+        KeyCare::new(keys, node_name()).start(&service).await.unwrap();
         Verifier { routers: Routers::of(&service, setting), _home: self.home.clone() }
     }
 
@@ -257,9 +292,19 @@ impl Town {
         self.clock.now()
     }
 
+    /// The internal face, to be served.
+    pub(crate) fn internal(&self) -> Router {
+        self.routers.internal.clone()
+    }
+
     /// Moves the clock on.
     pub(crate) fn wait(&self, ms: u64) {
         self.clock.advance(ms);
+    }
+
+    /// The file of the snapshot that a node of this town keeps in a folder of this name.
+    pub(crate) fn snapshot(&self, name: &str) -> PathBuf {
+        self.home.path().join(name).join("feed.snapshot")
     }
 
     pub(crate) fn keys_folder(&self) -> PathBuf {

@@ -52,6 +52,8 @@ impl Node {
             trusted_proxies: Networks::parse("127.0.0.0/8,::1/128").unwrap(),
             body_limit: 64 * 1024,
             patience: Duration::from_secs(30),
+            forward_auth: None,
+            behind: None,
             latencies: http::Latencies::default(),
         });
         let (public, internal) = (http::public(face.clone()), http::internal(face));
@@ -115,7 +117,8 @@ async fn service(folder: &TempDir, clock: Arc<ManualClock>) -> (Arc<Service>, St
     let passwords = Passwords::new(1, CHEAP).unwrap();
     let service = Arc::new(Service::new(server, Some(store.clone()), passwords, policy, clock));
     let care = Arc::new(KeyCare::new(keys, "node".to_owned()));
-    let heard = Following::start(service.clone(), care.clone(), Duration::from_secs(300)).await;
+    let heard =
+        Following::start(service.clone(), care.clone(), Duration::from_secs(300), None).await;
     // Nobody else writes to this store, so there is nothing more to follow.
     drop(heard.unwrap());
     care.start(&service).await.unwrap();

@@ -15,6 +15,8 @@ use std::path::Path;
 
 use super::StoreError;
 use super::feed::Line;
+use super::users::instant;
+use crate::time::Timestamp;
 
 pub use postgres::{Listener, Server};
 
@@ -192,6 +194,18 @@ impl Tx {
         match &mut self.session {
             Session::Sqlite(_) => Ok(true),
             Session::Postgres(session) => session.may_sweep().await,
+        }
+    }
+
+    /// The present instant by the clock of the database; `None` where it has none of its own.
+    pub(super) async fn clock(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        const SQL: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
+        match &mut self.session {
+            Session::Sqlite(_) => Ok(None),
+            Session::Postgres(session) => {
+                let rows = session.rows(SQL, &[]).await?;
+                rows.first().map(|row| row.int(0).map(instant)).transpose()
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 use crate::token::KeyId;
 
 /// What is to be seen of a database.
-pub struct Look {
+pub struct Survey {
     /// The name of the store.
     pub id: StoreId,
     /// The server whose users it holds.
@@ -25,7 +25,7 @@ pub struct Look {
     pub nodes: Vec<Node>,
     /// The keys that are never used again.
     pub retired: Vec<KeyId>,
-    /// What its own clock says, halfway through `took`; a file has none.
+    /// What its own clock says; a file has none.
     pub clock: Option<Timestamp>,
     /// How long one question takes.
     pub took: Duration,
@@ -37,15 +37,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] when it is not one of ours, [`StoreError::Newer`] when it is one of
     /// a later program, others when it cannot be read.
-    pub async fn look(place: &Place) -> Result<Look, StoreError> {
+    pub async fn survey(place: &Place) -> Result<Survey, StoreError> {
         let pool = match place {
             Place::Folder(folder) if !folder.join(FILE).exists() => return Err(missing(place)),
             Place::Folder(folder) => Pool::foreign_file(&folder.join(FILE)).await?,
             Place::Server(server) => Pool::foreign_server(server),
         };
-        let look = look(&pool, place).await;
+        let found = survey(&pool, place).await;
         pool.close().await;
-        look
+        found
     }
 }
 
@@ -53,7 +53,7 @@ fn missing(place: &Place) -> StoreError {
     StoreError::Missing(place.to_string(), "it was never set up")
 }
 
-async fn look(pool: &Pool, place: &Place) -> Result<Look, StoreError> {
+async fn survey(pool: &Pool, place: &Place) -> Result<Survey, StoreError> {
     let mut tx = pool.read().await?;
     if !tx.has_table("store").await? {
         return Err(missing(place));
@@ -62,23 +62,24 @@ async fn look(pool: &Pool, place: &Place) -> Result<Look, StoreError> {
     let id = StoreId::parse(&id).ok_or(StoreError::Damaged("store"))?;
     let began = Instant::now();
     let clock = tx.clock().await?;
-    let took = began.elapsed();
+    let has_had_key = tx.has_had_key().await?;
+    let took = began.elapsed() / 2;
     let behind = steps().saturating_sub(tx.steps_done().await?);
-    let mut look = Look {
+    let mut survey = Survey {
         id,
         server,
         behind,
-        has_had_key: tx.has_had_key().await?,
+        has_had_key,
         nodes: Vec::new(),
         retired: Vec::new(),
         clock,
         took,
     };
     if behind == 0 {
-        look.retired = tx.retired_keys().await?;
-        look.nodes = tx.nodes().await?;
+        survey.retired = tx.retired_keys().await?;
+        survey.nodes = tx.nodes().await?;
     }
-    Ok(look)
+    Ok(survey)
 }
 
 impl Tx {
@@ -97,17 +98,5 @@ impl Tx {
         const SERVER: &str = "SELECT 1 WHERE to_regclass($1) IS NOT NULL";
         let sql = if self.is_file() { SQLITE } else { SERVER };
         Ok(self.row(sql, &[super::engine::Arg::Text(name)]).await?.is_some())
-    }
-
-    /// What the clock of the server says.
-    async fn clock(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        const SERVER: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        if self.is_file() {
-            self.row("SELECT 1", &[]).await?;
-            return Ok(None);
-        }
-        let row = self.row(SERVER, &[]).await?;
-        let ms = row.map(|row| row.int(0)).transpose()?;
-        Ok(ms.and_then(|ms| u64::try_from(ms).ok()).map(Timestamp::from_millis))
     }
 }

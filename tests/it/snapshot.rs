@@ -1,0 +1,152 @@
+//! A node that starts while its store is away goes by the snapshot on its own disk.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Client, MINUTE, Setting, Town, logged, until};
+
+fn kept() -> Setting {
+    Setting { snapshot: Some("kept"), ..Setting::default() }
+}
+
+/// A town with one session that lives and one that has ended, whose snapshot says so.
+async fn town() -> (Town, Client, Client) {
+    let town = Town::with(kept()).await;
+    let (alice, bob) = (town.alice().await, town.bob().await);
+    bob.logout().await.good();
+    let following = town.follow();
+    let path = town.snapshot("kept");
+    until("the snapshot knows of the logout", async || {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        text.contains("\ndevice\t") || text.contains(" device\t")
+    })
+    .await;
+    drop(following);
+    until("the mark is written", async || {
+        fs::read_to_string(&path).unwrap().lines().next_back().unwrap().contains(" mark\t")
+    })
+    .await;
+    (town, alice, bob)
+}
+
+/// The feed cannot be read from now on.
+async fn lose_feed(town: &Town) {
+    let raw = town.raw_database().await;
+    raw.run("ALTER TABLE feed RENAME TO feed_away").await;
+}
+
+async fn find_feed(town: &Town) {
+    let raw = town.raw_database().await;
+    raw.run("ALTER TABLE feed_away RENAME TO feed").await;
+}
+
+#[tokio::test]
+async fn a_node_that_starts_without_its_store_judges_by_its_snapshot() {
+    let (town, alice, bob) = town().await;
+    lose_feed(&town).await;
+
+    let again = town.starts_at(town.now(), kept()).await.unwrap();
+
+    alice.at(&again).whoami().await.good();
+    bob.at(&again).whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
+    again.operator().get("/health/ready").await.good();
+    alice.at(&again).logout().await.unavailable();
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_too_old_decides_nothing_until_the_store_is_heard() {
+    let (town, alice, _) = town().await;
+    lose_feed(&town).await;
+    town.wait(5 * MINUTE + 1);
+
+    let again = town.starts_at(town.now(), kept()).await.unwrap();
+    let alice = alice.at(&again);
+    alice.whoami().await.unavailable();
+    assert_eq!(again.operator().get("/health/ready").await.status, 503);
+
+    let _following = again.follow();
+    find_feed(&town).await;
+    until("the store is heard", async || alice.whoami().await.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_no_snapshot_younger() {
+    let (town, alice, _) = town().await;
+    lose_feed(&town).await;
+    let before = town.now().minus(MINUTE);
+
+    // The clock that nobody sets says how old it is, as long as the machine runs.
+    let again = town.starts_at(before, kept()).await.unwrap();
+    alice.at(&again).whoami().await.good();
+}
+
+#[tokio::test]
+async fn nothing_behind_a_damaged_line_is_believed() {
+    let (town, alice, bob) = town().await;
+    let path = town.snapshot("kept");
+    let text = fs::read_to_string(&path).unwrap();
+    let from = text.find(" device\t").unwrap() + 30;
+    let mut bytes = text.into_bytes();
+    bytes[from] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    lose_feed(&town).await;
+
+    // Without the mark behind it there is nothing that says how fresh the rest is.
+    assert!(town.starts_at(town.now(), kept()).await.is_err());
+    assert!(!logged("the snapshot is damaged").is_empty());
+
+    find_feed(&town).await;
+    let again = town.again_with(kept()).await;
+    alice.at(&again).whoami().await.good();
+    bob.at(&again).whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
+}
+
+#[tokio::test]
+async fn without_a_snapshot_a_node_does_not_start_without_its_store() {
+    let (town, ..) = town().await;
+    fs::remove_file(town.snapshot("kept")).unwrap();
+    lose_feed(&town).await;
+
+    assert!(town.starts_at(town.now(), kept()).await.is_err());
+}
+
+#[tokio::test]
+async fn the_snapshot_of_another_store_is_not_used() {
+    let (town, ..) = town().await;
+    let (other, alice, _) = self::town().await;
+    fs::copy(town.snapshot("kept"), other.snapshot("kept")).unwrap();
+    lose_feed(&other).await;
+
+    assert!(other.starts_at(other.now(), kept()).await.is_err());
+    assert!(!logged("the snapshot is another store's").is_empty());
+
+    find_feed(&other).await;
+    alice.at(&other.again_with(kept()).await).whoami().await.good();
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_a_snapshot() {
+    let (town, ..) = town().await;
+
+    let mode = fs::metadata(town.snapshot("kept")).unwrap().permissions().mode();
+
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn what_a_restored_database_has_forgotten_is_known_from_the_snapshot() {
+    let (town, _, bob) = town().await;
+    let raw = town.raw_database().await;
+    for sql in ["DELETE FROM feed WHERE kind = 'device'", "UPDATE feed SET random = 'other'"] {
+        raw.run(sql).await;
+    }
+
+    let again = town.again_with(kept()).await;
+    let _following = again.follow();
+
+    bob.at(&again).whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
+    until("it is written back", async || {
+        raw.number("SELECT COUNT(*) FROM feed WHERE kind = 'device'").await > 0
+    })
+    .await;
+}
