@@ -54,6 +54,7 @@
 //! | 3 | `tower` | a layer and an axum extractor | `tower` |
 //! | 3 | `keyfile` | the folder of key files | `tower` or `server` |
 //! | 3 | `store`, `config`, `secret` | rows, settings, shared secrets | `server` |
+//! | 4 | `homeserver` | what the homeserver behind is told | `server` |
 //! | 4 | `service` | who may come in, what ends, which key mints | `server` |
 //! | 5 | `http` | requests and answers | `server` |
 //! | 5 | `doctor` | an installation, looked at from outside | `server` |

@@ -36,6 +36,7 @@ const PAGES: &[&str] = &[
     "docs/narrowing.md",
     "docs/proxies.md",
     "docs/provisioning.md",
+    "docs/synapse.md",
     "docs/systemd.md",
     "docs/watching.md",
     "keys/README.md",

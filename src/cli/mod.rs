@@ -10,6 +10,7 @@ mod explain;
 mod feed;
 mod import;
 mod keys;
+mod linked;
 mod outcome;
 mod provision;
 mod proxy;
@@ -139,13 +140,15 @@ async fn existing_store(config: &Config) -> Result<Store, StoreError> {
     Store::open_existing(&place_of(config)?, &config.server_name).await
 }
 
-/// A service over the store alone: it follows nothing and mints nothing, and ends sessions.
+/// A service over the store alone: it follows nothing and mints nothing, and ends sessions. Where a
+/// homeserver is linked, it is told.
 async fn service(config: &Config, store: Store) -> Result<Service, Trouble> {
     let policy = Policy::default();
     let (server, clock) = (config.server_name.clone(), SystemClock::default());
     let passwords = passwords(config)?;
+    let link = linked::link(config, &store, linked::secret(config)?);
     let service = Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock));
-    Ok(service.audited(audit(config)?))
+    Ok(service.audited(audit(config)?).linked(link))
 }
 
 /// The audit stream of whoever gives this command, opened before anything is done.

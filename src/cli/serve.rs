@@ -11,12 +11,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::outcome::note;
-use super::{Done, Place, Trouble, open_store, passwords, say};
-use crate::config::{Address, Config, Foreign, Homeserver, HomeserverKind, LogFormat};
+use super::{Done, Place, Trouble, linked, open_store, passwords, place_of, say};
+use crate::config::{Address, Config, Foreign, HomeserverKind, LogFormat};
+use crate::homeserver::Link;
 use crate::http::{self, Behind, Face, ForwardAuth, Listener};
-use crate::keyfile;
+use crate::keyfile::{self, KeyFile};
 use crate::secret::Secret;
 use crate::service::{Audit, Event, Following, KeyCare, Limits, Policy, Service, make_key};
+use crate::store::{Store, StoreError};
 use crate::time::{Clock, SystemClock};
 
 #[derive(Args)]
@@ -43,6 +45,9 @@ struct Node {
     service: Arc<Service>,
     care: Arc<KeyCare>,
     following: Option<Following>,
+    /// What the homeserver behind proves itself by.
+    secret: Option<Arc<Secret>>,
+    link: Option<Arc<Link>>,
 }
 
 impl Serve {
@@ -79,23 +84,20 @@ impl Serve {
 /// A node with a store. On the very first run, with a database of its own, it makes its key, which
 /// the answer tells; of many nodes on one database each would make another.
 async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bool), Trouble> {
-    let store = open_store(config).await?;
+    let secret = linked::secret(config)?;
+    let files = keyfile::read_folder(&config.keys)?;
+    let store = store_or_later(config, &files).await?;
     let clock = Arc::new(SystemClock::default());
-    let has_had_key = store.read().await?.has_had_key().await?;
     let alone = config.database.is_none();
-    let first_run = alone && !has_had_key && keyfile::read_folder(&config.keys)?.is_empty();
+    let first_run = alone && files.is_empty() && !store.read().await?.has_had_key().await?;
     if first_run {
         let (key, _) = make_key(&store, &config.keys, clock.now()).await?;
         audit.tell(clock.now(), &Event::KeyMade { key });
     }
-    let service = Service::new(
-        config.server_name.clone(),
-        Some(store),
-        passwords(config)?,
-        policy(config),
-        clock,
-    );
-    let service = Arc::new(service.audited(audit));
+    let link = linked::link(config, &store, secret.clone());
+    let server = config.server_name.clone();
+    let service = Service::new(server, Some(store), passwords(config)?, policy(config), clock);
+    let service = Arc::new(service.audited(audit).linked(link.clone()));
     let care = KeyCare::new(config.keys.clone(), name);
     let care = Arc::new(care.answering_for(config.max_staleness.get()));
     let staleness = config.max_staleness.duration();
@@ -103,20 +105,33 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
         Following::start(service.clone(), care.clone(), staleness, Some(config.data.clone()))
             .await?;
     care.start(&service).await?;
-    Ok((Node { service, care, following: Some(following) }, first_run))
+    Ok((Node { service, care, following: Some(following), secret, link }, first_run))
 }
 
-/// The secret that this node and the homeserver share, where one is linked.
-fn shared_secret(config: &Config) -> Result<Option<Arc<Secret>>, Trouble> {
-    let Homeserver { kind, secret_file, .. } = &config.homeserver;
-    match (kind, secret_file) {
-        (HomeserverKind::Synapse, Some(file)) => Ok(Some(Arc::new(Secret::read(file)?))),
-        _ => Ok(None),
+/// The store; one that is away is asked later by a node that has its keys, and knows by them which
+/// store it has to be. Without a snapshot it does not come to that: then its start fails.
+async fn store_or_later(config: &Config, files: &[KeyFile]) -> Result<Store, Trouble> {
+    let opened = open_store(config).await;
+    let away = match &opened {
+        Err(StoreError::Server { source, .. }) => {
+            matches!(**source, StoreError::Engine(_) | StoreError::Silent)
+        }
+        Err(error) => matches!(error, StoreError::Engine(_) | StoreError::Silent),
+        Ok(_) => false,
+    };
+    let known = files.first().filter(|_| away);
+    match known.and_then(|file| Store::later(&place_of(config).ok()?, file.store)) {
+        Some(store) => {
+            note("The database does not answer: starting from the snapshot, if there is one.");
+            Ok(store)
+        }
+        None => Ok(opened?),
     }
 }
 
 /// A node that verifies by its keys alone.
 async fn verifier(config: &Config, name: String, audit: Audit) -> Result<Node, Trouble> {
+    let secret = linked::secret(config)?;
     let service = Service::new(
         config.server_name.clone(),
         None,
@@ -128,7 +143,7 @@ async fn verifier(config: &Config, name: String, audit: Audit) -> Result<Node, T
     let care = Arc::new(KeyCare::new(config.keys.clone(), name));
     care.start(&service).await?;
     note(&format!("This node has no feed: {}.", http::NO_FEED));
-    Ok(Node { service, care, following: None })
+    Ok(Node { service, care, following: None, secret, link: None })
 }
 
 pub(super) fn policy(config: &Config) -> Policy {
@@ -181,7 +196,7 @@ impl Node {
             query_token: config.query_token,
             token_refresh: config.tokenrefresh,
             public_url: config.public_url.clone(),
-            homeserver: shared_secret(config)?,
+            homeserver: self.secret,
             trusted_proxies: config.trusted_proxies.clone(),
             body_limit: usize::try_from(config.request_body_limit.get()).unwrap_or(usize::MAX),
             patience: config.request_timeout.duration(),
@@ -191,6 +206,7 @@ impl Node {
             latencies: http::Latencies::default(),
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));
+        let telling = self.link.map(|link| tokio::spawn(link.run(stopped.clone())));
         let care = tokio::spawn(self.care.clone().run(self.service.clone(), stopped.clone()));
         let faces = tokio::spawn(http::serve(public, http::public(face.clone()), stopped.clone()));
         let health = tokio::spawn(http::serve(internal, http::internal(face), stopped));
@@ -201,6 +217,9 @@ impl Node {
             faces.await?;
             health.await?;
             care.await?;
+            if let Some(telling) = telling {
+                telling.await?;
+            }
             match following {
                 Some(following) => Ok::<_, Trouble>(following.await?),
                 None => Ok(()),

@@ -8,18 +8,15 @@ use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
 use super::outcome::{instant, table};
-use super::{
-    Done, Place, Trouble, audit, block_on, existing_store, open_store, passwords, say, service,
-};
-use crate::config::Config;
+use super::{Done, Place, Trouble, block_on, existing_store, open_store, passwords, say, service};
+use crate::config::{Config, HomeserverKind};
 use crate::ident::{Localpart, UserId};
-use crate::service::{Change, Event};
-use crate::time::{Clock, SystemClock};
+use crate::service::Change;
 
 #[derive(Subcommand)]
 pub(super) enum User {
     /// Add a user
-    Add(Named),
+    Add(Add),
     /// Give a user another password and end all sessions
     Password(Named),
     /// End all sessions of a user
@@ -46,6 +43,15 @@ pub(super) struct Named {
     password_stdin: bool,
     #[command(flatten)]
     place: Place,
+}
+
+#[derive(Args)]
+pub(super) struct Add {
+    #[command(flatten)]
+    named: Named,
+    /// It is the account of this name that the homeserver has already, and nobody else's
+    #[arg(long)]
+    adopt: bool,
 }
 
 #[derive(Args)]
@@ -84,7 +90,7 @@ impl Admin {
 impl User {
     pub(super) fn run(self) -> Done {
         match self {
-            Self::Add(named) => block_on(named.add()),
+            Self::Add(add) => block_on(add.add()),
             Self::Password(named) => block_on(named.change()),
             Self::Logout(who) => block_on(who.logout()),
             Self::Lock(who) => block_on(who.change(Change::Lock, "locked")),
@@ -96,27 +102,38 @@ impl User {
     }
 }
 
-impl Named {
+impl Add {
     async fn add(self) -> Done {
-        let config = self.place.resolve(None, None)?;
-        let user_id = user_id(&config, &self.name)?;
+        let Self { named, adopt } = self;
+        let config = named.place.resolve(None, None)?;
+        let user_id = user_id(&config, &named.name)?;
         let localpart = UserId::parse(&user_id)?.localpart();
         Localpart::parse(localpart, &config.server_name)
             .map_err(|error| Trouble::new(format!("{localpart}: {error}")))?;
-        let audit = audit(&config)?;
-        let password = self.password()?;
-        let hash = passwords(&config)?.hash(&password).await?;
+        if adopt && config.homeserver.kind == HomeserverKind::None {
+            return Err(Trouble::new("no homeserver is linked that could have this account"));
+        }
         let store = open_store(&config).await?;
-        let (mut tx, now) = (store.begin_for(&user_id).await?, SystemClock::default().now());
-        if !tx.add_user(&user_id, &hash, now).await? {
+        let exists = store.password_hash(&user_id).await?.is_some();
+        if exists && !adopt {
             let what = format!("{user_id} exists: `amaretti user password {localpart}` changes it");
             return Err(Trouble::new(what));
         }
-        tx.commit().await?;
-        audit.tell(now, &Event::UserAdded { user_id: &user_id });
+        let service = service(&config, store).await?;
+        if exists {
+            service.add_account(&user_id, "", adopt).await?;
+            return say(&format!("adopted {user_id}"));
+        }
+        let password = named.password()?;
+        let hash = passwords(&config)?.hash(&password).await?;
+        if !service.add_account(&user_id, &hash, adopt).await? {
+            return Err(Trouble::new(format!("{user_id} was added by somebody else meanwhile")));
+        }
         say(&format!("added {user_id}"))
     }
+}
 
+impl Named {
     async fn change(self) -> Done {
         let config = self.place.resolve(None, None)?;
         let user_id = user_id(&config, &self.name)?;

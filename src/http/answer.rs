@@ -188,9 +188,12 @@ fn declined_answer(declined: Declined) -> Answer {
         | Declined::AlreadyDone
         | Declined::SpentRegistrationToken
         | Declined::NoGuest
+        | Declined::NotAdopted
         | Declined::Closed => forbidden(&declined.to_string()),
         Declined::Guest => as_told(StatusCode::FORBIDDEN, "M_GUEST_ACCESS_FORBIDDEN"),
-        Declined::NoDevice => as_told(StatusCode::NOT_FOUND, "M_NOT_FOUND"),
+        Declined::NoDevice | Declined::NobodyToAdopt => {
+            as_told(StatusCode::NOT_FOUND, "M_NOT_FOUND")
+        }
         Declined::TooSoon(ms) => {
             let answer = as_told(StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED");
             Answer { retry_after_ms: Some(ms), ..answer }
@@ -231,6 +234,7 @@ fn failed(failure: &Failure) -> Answer {
             "This node hears of no logout and does not answer for tokens that live this long",
             5000,
         ),
+        Failure::Homeserver(_) => Answer::unavailable("The homeserver is away, try again", 2000),
         Failure::Busy => Answer::unavailable("Too many logins at once, try again", 2000),
         Failure::Randomness(_) | Failure::Sealing | Failure::Mint(_) => {
             Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "Internal error")

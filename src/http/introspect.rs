@@ -226,6 +226,7 @@ fn failed(failure: &Failure) -> Told {
         | Failure::NoStore
         | Failure::NoFeed
         | Failure::Busy
+        | Failure::Homeserver(_)
         | Failure::Randomness(_)
         | Failure::Sealing
         | Failure::Mint(_) => Told::Nothing,

@@ -143,12 +143,11 @@ pub fn internal(face: Arc<Face>) -> Router {
     if face.forward_auth.is_some() { router.merge(forward_auth::routes(face)) } else { router }
 }
 
-fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, cors: bool) -> Router {
-    let router = router
-        .fallback(layers::unknown_path)
-        .method_not_allowed_fallback(layers::wrong_method)
-        .layer(middleware::from_fn_with_state(face.clone(), layers::bounded));
-    let router = if cors { router.layer(middleware::from_fn(layers::cors)) } else { router };
+fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, public: bool) -> Router {
+    let router =
+        router.fallback(layers::unknown_path).method_not_allowed_fallback(layers::wrong_method);
+    let router = router.layer(middleware::from_fn_with_state(face.clone(), layers::bounded));
+    let router = if public { router.layer(middleware::from_fn(layers::cors)) } else { router };
     router
         .layer(middleware::from_fn_with_state(face.clone(), layers::logged))
         .with_state(face.clone())

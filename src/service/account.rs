@@ -59,6 +59,7 @@ impl Service {
         let spared = caller.device_id.as_deref();
         tx.delete_other_devices(&caller.user_id, spared).await?;
         tx.delete_renewals(&caller.user_id, None, Some(caller.session)).await?;
+        self.mark(&mut tx, &caller.user_id, None).await?;
         let (user, exempt) = (caller.user_id.as_str().into(), Some(caller.session));
         self.end(tx, &Fact::User { user, from, exempt }, &told("end")).await
     }
@@ -83,6 +84,7 @@ impl Service {
         tx.set_password_hash(&caller.user_id, NO_PASSWORD).await?;
         tx.delete_devices(&caller.user_id, None).await?;
         tx.delete_renewals(&caller.user_id, None, None).await?;
+        self.mark(&mut tx, &caller.user_id, None).await?;
         let (user, standing) = (caller.user_id.as_str().into(), Standing::Deactivated);
         let (user_id, session) = (caller.user_id.as_str(), Some(caller.session));
         let event = Event::Account { user_id, state: "deactivated", session };
@@ -97,7 +99,7 @@ impl Service {
         let mut tx = self.store()?.begin_for(user_id).await?;
         let facts = tx.facts_about(user_id).await?;
         let user = UserId::parse(user_id).map_err(|_| Declined::InvalidUsername)?;
-        let Some(at) = tx.tick(user_id, self.now()).await? else { return Ok(false) };
+        let Some(at) = tx.tick(user_id, self.store_now()).await? else { return Ok(false) };
         let now = facts.account(user);
         let standing = match (change, now) {
             (_, Standing::Deactivated) | (Change::Deactivate, _) => Standing::Deactivated,
@@ -115,6 +117,7 @@ impl Service {
             tx.set_password_hash(user_id, NO_PASSWORD).await?;
             tx.delete_devices(user_id, None).await?;
             tx.delete_renewals(user_id, None, None).await?;
+            self.mark(&mut tx, user_id, None).await?;
         }
         let unchanged = standing == now;
         if !unchanged {

@@ -4,6 +4,7 @@
 //! what right.
 
 use super::generation::Mark;
+use super::linked::Announced;
 use super::login::wrong;
 use super::mint::goes_on_refresh;
 use super::{Declined, Denial, Failure, LoginTokenFault, Minting, Pair, Service, random};
@@ -81,21 +82,23 @@ impl Service {
         &self,
         tx: &mut Tx,
         beginning: &Beginning<'_>,
+        announced: Option<&Announced>,
     ) -> Result<(Granted, Option<Fact>), Denial> {
         let Beginning { user_id, display_name, chosen, .. } = *beginning;
         let facts = tx.facts_about(user_id).await?;
         self.may_begin(user_id, &facts)?;
         let now = self.now();
         // A user who is new here, by a clock that is behind, begins behind the end of all sessions.
-        let tick =
-            tx.tick(user_id, now.max(facts.server_from())).await?.ok_or(Declined::WrongPassword)?;
+        let least = self.store_now().max(facts.server_from());
+        let tick = tx.tick(user_id, least).await?.ok_or(Declined::WrongPassword)?;
         let session = SessionId::new(tick, random()?);
-        let device_id = match chosen {
-            Chosen::New => new_device_id()?,
-            Chosen::Unknown(id) if tx.device(user_id, id).await?.is_some() => {
+        let device_id = match (chosen, announced) {
+            (Chosen::New, Some(announced)) => announced.device_id.clone(),
+            (Chosen::New, None) => new_device_id()?,
+            (Chosen::Unknown(id), _) if tx.device(user_id, id).await?.is_some() => {
                 return Err(wrong(LoginTokenFault::TakesOver));
             }
-            Chosen::Unknown(id) | Chosen::Any(id) => id.to_owned(),
+            (Chosen::Unknown(id) | Chosen::Any(id), _) => id.to_owned(),
         };
         let granted = self.granted(beginning, device_id, session, now)?;
         let device = Device {
@@ -106,6 +109,9 @@ impl Service {
             created_at: now,
         };
         tx.put_device(&device).await?;
+        if announced.is_none() {
+            self.mark_device(tx, &device).await?;
+        }
         tx.delete_renewals(user_id, Some(&device.device_id), None).await?;
         if beginning.renewable {
             tx.put_renewal(&granted.renewal(beginning.carried)).await?;
@@ -142,7 +148,7 @@ impl Service {
         Ok(Granted { user_id, device_id, session, issued_at, pair })
     }
 
-    fn may_begin(&self, user_id: &str, facts: &Revocations) -> Result<(), Denial> {
+    pub(super) fn may_begin(&self, user_id: &str, facts: &Revocations) -> Result<(), Denial> {
         // A session that has not begun yet is ended by nothing but the state of its account.
         let session = SessionId::new(Timestamp::MAX, [0; 10]);
         let user = UserId::parse(user_id).map_err(|_| Declined::WrongPassword)?;

@@ -3,6 +3,7 @@
 //! What a client hears of it is decided by the map of answers; this file refuses to know HTTP.
 
 use super::Challenge;
+use crate::homeserver::LinkError;
 use crate::random::NoRandomness;
 use crate::store::StoreError;
 use crate::token::{MintError, Refusal};
@@ -51,6 +52,12 @@ pub enum Declined {
     /// The token that was to be a guest's is not.
     #[error("`guest_access_token` is not a guest's")]
     NoGuest,
+    /// The homeserver has an account of this name, and nobody has said that it is this one.
+    #[error("the homeserver has another account of this name: an operator can adopt it")]
+    NotAdopted,
+    /// There is no account at the homeserver to be adopted.
+    #[error("the homeserver has no account of this name")]
+    NobodyToAdopt,
     /// Nobody may register, or not in this way.
     #[error("registration is closed here")]
     Closed,
@@ -151,6 +158,9 @@ pub enum Failure {
     /// This node hears of no logout and does not answer for tokens that live long.
     #[error("this node has no feed: it does not answer for tokens that live longer than its limit")]
     NoFeed,
+    /// The homeserver could not be told.
+    #[error("{0}")]
+    Homeserver(Box<LinkError>),
     /// Too many passwords are waiting to be hashed.
     #[error("too many passwords are waiting to be checked")]
     Busy,

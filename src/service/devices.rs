@@ -42,7 +42,10 @@ impl Service {
         if !tx.rename_device(&caller.user_id, device_id, name.as_deref()).await? {
             return Err(Declined::NoDevice.into());
         }
-        Ok(tx.commit().await?)
+        self.mark_name(&mut tx, &caller.user_id, device_id).await?;
+        tx.commit().await?;
+        self.inform(Some(&caller.user_id)).await;
+        Ok(())
     }
 
     /// Deletes devices and ends their sessions. Those that are not there count as deleted.
@@ -63,6 +66,7 @@ impl Service {
         for device_id in device_ids.iter().filter(|id| DeviceId::parse(id).is_ok()) {
             tx.delete_renewals(&caller.user_id, Some(device_id), None).await?;
             tx.delete_devices(&caller.user_id, Some(device_id)).await?;
+            self.mark(&mut tx, &caller.user_id, Some(device_id)).await?;
             // Also for one that is not on the list: tokens may have been minted offline for it.
             let (user, device) = (caller.user_id.as_str().into(), (**device_id).into());
             facts.push(Fact::Device { user, device, from });
@@ -78,6 +82,7 @@ impl Service {
             session: caller.session,
             device_ids: device_ids.to_vec(),
         });
+        self.inform(Some(&caller.user_id)).await;
         Ok(())
     }
 }

@@ -115,6 +115,7 @@ impl Following {
     }
 
     async fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.store.recognise().await?;
         self.pulse.beat().await?;
         while !self.look().await? {}
         Ok(())
@@ -154,6 +155,10 @@ impl Following {
 
     /// Reads what is new, a bounded part of it at a time; gives whether that was all.
     async fn look(&mut self) -> Result<bool, StoreError> {
+        if !self.caught_up {
+            // Nothing of this is told to a database that happens to stand in its place.
+            self.store.recognise().await?;
+        }
         let look = self.store.look(self.pulse.node(), self.cursor.as_ref()).await?;
         // The beat was read before the facts: what was committed before it is among them.
         self.proven = self.pulse.read_back(look.beat).or(self.proven);
@@ -176,23 +181,29 @@ impl Following {
             self.service.freshness.stand_at(entry.cursor.sequence());
             self.cursor = Some(entry.cursor);
         }
-        if look.all && !self.caught_up {
+        if look.all {
+            self.heard_all().await?;
+        }
+        Ok(look.all)
+    }
+
+    /// There is nothing more to read for now.
+    async fn heard_all(&mut self) -> Result<(), StoreError> {
+        if !self.caught_up {
             let left = self.store.read().await?.predecessors_left().await?;
             self.service.passwords.predecessors_left(left);
             self.caught_up = true;
         }
-        if look.all {
-            if let Some(proven) = self.proven.take() {
-                self.service.freshness.heard(proven.elapsed());
-            }
-            if let Some(rereading) = self.rereading.take() {
-                self.lost.note(rereading.lost(&self.service, &self.care));
-            }
-            if self.marked.is_none_or(|marked| marked.elapsed() >= MARK) {
-                self.mark();
-            }
+        if let Some(proven) = self.proven.take() {
+            self.service.freshness.heard(proven.elapsed());
         }
-        Ok(look.all)
+        if let Some(rereading) = self.rereading.take() {
+            self.lost.note(rereading.lost(&self.service, &self.care));
+        }
+        if self.marked.is_none_or(|marked| marked.elapsed() >= MARK) {
+            self.mark();
+        }
+        Ok(())
     }
 }
 

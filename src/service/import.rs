@@ -89,6 +89,8 @@ impl Service {
     ) -> Result<(), Denial> {
         let hash = user.password_hash.as_deref().filter(|hash| is_predecessors(hash));
         let new = tx.add_user(&user.user_id, hash.unwrap_or(NO_PASSWORD), user.created_at).await?;
+        // What is read is the homeserver's own database: its account of this name is this one.
+        tx.set_at_homeserver(&user.user_id).await?;
         let Some(tick) = tx.tick(&user.user_id, self.now()).await? else { return Ok(()) };
         if new {
             taken.users += 1;

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::begin::{Beginning, Chosen, Granted};
 use super::events::{Event, labels};
+use super::linked::Announced;
 use super::predecessor::is_predecessors;
 use super::proof::PROOF;
 use super::uses::REPEATED;
@@ -164,18 +165,19 @@ impl Service {
             _ => None,
         };
 
+        let beginning = login.beginning(&user_id, Chosen::freely(login.device_id), &[]);
+        let announced = self.announce(&beginning).await?;
         let mut tx = store.begin_for(&user_id).await?;
         if tx.password_hash(&user_id).await?.as_deref() != known {
             // It was changed while we were hashing.
             return Err(Declined::WrongPassword.into());
         }
-        let beginning = login.beginning(&user_id, Chosen::freely(login.device_id), &[]);
-        let (granted, fact) = self.begin(&mut tx, &beginning).await?;
+        let (granted, fact) = self.begin(&mut tx, &beginning, announced.as_ref()).await?;
         if let Some(hash) = anew {
             tx.set_password_hash(&user_id, &hash).await?;
             self.passwords.predecessors_left(tx.predecessors_left().await?);
         }
-        tx.commit().await?;
+        self.commit(tx, announced).await?;
         self.heard(fact.as_ref());
         self.logged_in(&granted, login.credentials.name(), false, &[]);
         Ok(granted)
@@ -206,6 +208,11 @@ impl Service {
             expires_at: spent.expires_at,
         };
 
+        let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
+        // Nobody is told of a device for a token that is spent already.
+        let known = store.read().await?.is_claimed(claim.name).await?;
+        let announced =
+            if known { None } else { self.announce(&beginning).await.map_err(nobody)? };
         let mut tx = store.begin_for(&spent.caller.user_id).await?;
         spent
             .caller
@@ -213,14 +220,8 @@ impl Service {
             .map_err(refused)?;
         match tx.claim(&claim, self.store_now()).await? {
             Claimed::Never => Err(wrong(LoginTokenFault::Spent)),
-            Claimed::Before(result) => {
-                let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
-                self.again(&mut tx, &spent, &result, &beginning).await
-            }
-            Claimed::Now => {
-                let beginning = login.beginning(&spent.caller.user_id, chosen, &carried);
-                self.spend(tx, &claim, &spent, &beginning).await
-            }
+            Claimed::Before(result) => self.again(&mut tx, &spent, &result, &beginning).await,
+            Claimed::Now => self.spend(tx, &claim, &spent, &beginning, announced).await,
         }
     }
 
@@ -231,14 +232,14 @@ impl Service {
         claim: &Claim<'_>,
         spent: &Spent,
         beginning: &Beginning<'_>,
+        announced: Option<Announced>,
     ) -> Result<Granted, Denial> {
-        let begun = self.begin(&mut tx, beginning).await;
+        let begun = self.begin(&mut tx, beginning, announced.as_ref()).await;
         let (granted, fact) = begun.map_err(|denial| match denial {
-            Denial::Declined(Declined::WrongPassword) => wrong(LoginTokenFault::NoUser),
             Denial::Failed(Failure::Mint(
                 error @ (MintError::TooLong | MintError::TooManyCaveats),
             )) => wrong(LoginTokenFault::TooNarrow(error)),
-            denial => denial,
+            denial => nobody(denial),
         })?;
         let session = granted.session;
         tx.finish_claim(
@@ -248,7 +249,7 @@ impl Service {
         )
         .await?;
         // Whether a commit that fails was made may not be known: a repetition finds out.
-        tx.commit().await?;
+        self.commit(tx, announced).await?;
         self.heard(fact.as_ref());
         self.logged_in(&granted, BY_TOKEN, false, beginning.carried);
         Ok(granted)
@@ -334,6 +335,14 @@ impl Granted {
 
 pub(super) fn wrong(fault: LoginTokenFault) -> Denial {
     Declined::WrongLoginToken(fault).into()
+}
+
+/// Nobody who could log in, as a login token hears of it.
+fn nobody(denial: Denial) -> Denial {
+    match denial {
+        Denial::Declined(Declined::WrongPassword) => wrong(LoginTokenFault::NoUser),
+        denial => denial,
+    }
 }
 
 fn refused(refusal: Refusal) -> Denial {

@@ -86,9 +86,10 @@ impl Lost {
 impl Service {
     /// Writes a fact back unless the store knows as much: another node may have been first.
     async fn write_back(&self, fact: &Fact) -> Result<(), Denial> {
-        let mut tx = self.store()?.begin().await?;
-        // First the tick: sessions that begin from now on begin behind what is known, and of
-        // several nodes that write about one user each sees what the one before has written.
+        // Of several nodes that write about one user, or about nobody, each sees what the one before
+        // has written.
+        let mut tx = self.store()?.begin_for(fact.user().unwrap_or_default()).await?;
+        // Sessions that begin from now on begin behind what is known.
         if let Some(known) = tick_of(fact) {
             tx.raise_tick(fact.user(), known).await?;
         }

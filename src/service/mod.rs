@@ -23,6 +23,7 @@ mod interactive;
 mod introspect;
 mod keeper;
 mod keys;
+mod linked;
 mod login;
 mod lost;
 mod metrics;
@@ -77,6 +78,7 @@ use throttle::Throttle;
 use uses::Uses;
 
 use crate::config::Registration;
+use crate::homeserver::Link;
 use crate::ident::ServerName;
 use crate::imports::Imports;
 use crate::keyring::Keyring;
@@ -149,6 +151,8 @@ pub struct Service {
     freshness: Freshness,
     metrics: Metrics,
     audit: Audit,
+    /// The homeserver behind, if there is one.
+    link: Option<Arc<Link>>,
 }
 
 impl Service {
@@ -177,6 +181,7 @@ impl Service {
             freshness: Freshness::default(),
             metrics,
             audit: Audit::default(),
+            link: None,
         }
     }
 

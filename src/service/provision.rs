@@ -86,6 +86,7 @@ impl Service {
     /// [`ProvisionError`], and then nothing has happened.
     pub async fn provision(&self, wanted: &Wanted<'_>) -> Result<Provisioned, ProvisionError> {
         let Wanted { user_id, device_id, .. } = *wanted;
+        self.make_known(user_id).await?;
         // Whoever else provisions for this user waits here, so that one of them makes the device.
         let mut tx = self.store().map_err(Denial::from)?.begin_for(user_id).await?;
         if tx.tick(user_id, self.now()).await?.is_none() {
@@ -133,12 +134,13 @@ impl Service {
             renewable: false,
             carried: wanted.caveats,
         };
-        let (granted, fact) = self.begin(&mut tx, &beginning).await?;
+        let (granted, fact) = self.begin(&mut tx, &beginning, None).await?;
         tx.finish_with(claim, &granted.session.to_string()).await?;
         let (token, _) = self.token_for(wanted, granted.session)?;
         tx.commit().await?;
         self.heard(fact.as_ref());
         self.provisioned(wanted, granted.session, false);
+        self.inform(Some(wanted.user_id)).await;
         Ok(Provisioned { session: granted.session, token, new: true })
     }
 

@@ -58,6 +58,7 @@ reasons! {
     NoMintingKey "no_minting_key",
     NoStore "no_store",
     Busy "busy",
+    Homeserver "homeserver",
     Internal "internal",
     Challenged "challenged",
     WrongPassword "wrong_password",
@@ -74,6 +75,8 @@ reasons! {
     InvalidUsername "invalid_username",
     WeakPassword "weak_password",
     NoDevice "no_device",
+    NotAdopted "not_adopted",
+    NobodyToAdopt "nobody_to_adopt",
     TooSoon "too_soon",
     BadDeviceId "bad_device_id",
 }
@@ -148,6 +151,8 @@ impl From<&Declined> for Reason {
             Declined::InvalidUsername => Self::InvalidUsername,
             Declined::WeakPassword => Self::WeakPassword,
             Declined::NoDevice => Self::NoDevice,
+            Declined::NotAdopted => Self::NotAdopted,
+            Declined::NobodyToAdopt => Self::NobodyToAdopt,
             Declined::TooSoon(_) => Self::TooSoon,
             Declined::BadDeviceId => Self::BadDeviceId,
         }
@@ -165,6 +170,7 @@ impl From<&Failure> for Reason {
             Failure::NoStore => Self::NoStore,
             Failure::NoFeed => Self::NoFeed,
             Failure::Busy => Self::Busy,
+            Failure::Homeserver(_) => Self::Homeserver,
             Failure::Randomness(_) | Failure::Sealing | Failure::Mint(_) => Self::Internal,
         }
     }

@@ -9,9 +9,11 @@ use serde_json::{Map, Value};
 
 use super::begin::{Beginning, Chosen, Granted, shortened};
 use super::interactive::{Asked, Passed, Stage};
+use super::linked::Announced;
 use super::login::Begun;
 use super::{Caller, Declined, Denial, Event, Failure, Service, random};
 use crate::config::Registration;
+use crate::homeserver::Held;
 use crate::ident::{DeviceId, Localpart, UserId};
 use crate::revocations::Fact;
 use crate::store::{Claimed, StoreError, Tx};
@@ -133,7 +135,7 @@ impl Service {
         }
         match self.store()?.password_hash(&user_id).await? {
             Some(_) => Err(Declined::UserInUse.into()),
-            None => Ok(()),
+            None => self.check_name_behind(&user_id).await,
         }
     }
 
@@ -184,17 +186,10 @@ impl Service {
         };
         let name = wanted.username.as_ref().map(|name| name.to_ascii_lowercase());
         let user_id = self.server.user_id(&name.map_or_else(new_localpart, Ok)?);
+        let held = self.hold(&user_id).await?;
         let mut tx = self.store()?.begin_for(&user_id).await?;
-        if let Claimed::Before(done) = self.claim_operation(&mut tx, passed).await? {
-            return self.registered_before(&done);
-        }
-        if let Some(token) = &passed.registration_token
-            && !tx.use_registration_token(token, self.now()).await?
-        {
-            return Err(Declined::SpentRegistrationToken.into());
-        }
-        if !tx.add_user(&user_id, &hash, self.now()).await? {
-            return Err(Declined::UserInUse.into());
+        if let Some(done) = self.reserve(&mut tx, passed, &user_id, &hash).await? {
+            return Ok(done);
         }
         // The guest has become a user: what it had of tokens is worth no more.
         let user = user_id.as_str();
@@ -209,10 +204,71 @@ impl Service {
             renewable: wanted.renewable,
             carried: &[],
         };
-        let done = self.first_session(tx, passed, &beginning, wanted.inhibit_login).await?;
+        let inhibit_login = wanted.inhibit_login;
+        let done = match held {
+            None => self.first_session(tx, passed, &beginning, inhibit_login, None).await?,
+            Some(held) => {
+                tx.commit().await?;
+                self.introduced(held, passed, &beginning, inhibit_login).await?
+            }
+        };
         self.heard(over.as_ref());
         self.tell_registered(&done, passed);
         Ok(done)
+    }
+
+    /// Makes the account in the store and uses up what lets it be made; gives the end of it where
+    /// the same was done before.
+    async fn reserve(
+        &self,
+        tx: &mut Tx,
+        passed: &Passed,
+        user_id: &str,
+        hash: &str,
+    ) -> Result<Option<Registered>, Denial> {
+        if let Claimed::Before(done) = self.claim_operation(tx, passed).await? {
+            return self.registered_before(&done).map(Some);
+        }
+        if let Some(token) = &passed.registration_token
+            && !tx.use_registration_token(token, self.now()).await?
+        {
+            return Err(Declined::SpentRegistrationToken.into());
+        }
+        if !tx.add_user(user_id, hash, self.now()).await? {
+            return Err(Declined::UserInUse.into());
+        }
+        Ok(None)
+    }
+
+    /// The rest of a registration once the name is reserved here: the homeserver makes the account,
+    /// or all is taken back.
+    async fn introduced(
+        &self,
+        mut held: Held,
+        passed: &Passed,
+        beginning: &Beginning<'_>,
+        inhibit_login: bool,
+    ) -> Result<Registered, Denial> {
+        let user_id = beginning.user_id;
+        if let Err(error) = held.introduce().await {
+            let mut tx = self.store()?.begin_for(user_id).await?;
+            let token = passed.registration_token.as_deref();
+            tx.take_back_user(user_id, &passed.claim(), token).await?;
+            tx.commit().await?;
+            return Err(error.into());
+        }
+        let announced = if inhibit_login {
+            None
+        } else {
+            // The account is made, at both: whoever asked is told so and logs in.
+            let announced = self.announce_under(held, beginning).await;
+            announced
+                .inspect_err(|error| tracing::warn!(%error, "an account without a session"))
+                .ok()
+        };
+        let tx = self.store()?.begin_for(user_id).await?;
+        let inhibit_login = announced.is_none();
+        self.first_session(tx, passed, beginning, inhibit_login, announced).await
     }
 
     fn tell_registered(&self, done: &Registered, passed: &Passed) {
@@ -229,6 +285,7 @@ impl Service {
         passed: &Passed,
         beginning: &Beginning<'_>,
         inhibit_login: bool,
+        announced: Option<Announced>,
     ) -> Result<Registered, Denial> {
         let user_id = beginning.user_id.to_owned();
         let claim = passed.claim();
@@ -237,11 +294,11 @@ impl Service {
             tx.commit().await?;
             return Ok(Registered { user_id, granted: None });
         }
-        let (granted, fact) = self.begin(&mut tx, beginning).await?;
+        let (granted, fact) = self.begin(&mut tx, beginning, announced.as_ref()).await?;
         let done = format!("{user_id} {}", granted.remember("", beginning.renewable));
         tx.finish_claim(&claim, granted.session, &done).await?;
         // Whether a commit that fails was made may not be known: a repetition finds out.
-        tx.commit().await?;
+        self.commit(tx, announced).await?;
         self.heard(fact.as_ref());
         Ok(Registered { user_id, granted: Some(granted) })
     }

@@ -37,6 +37,7 @@ impl Service {
                 let from = self.tick(&mut tx, caller).await?;
                 tx.delete_devices(&caller.user_id, Some(device)).await?;
                 tx.delete_renewals(&caller.user_id, Some(device), None).await?;
+                self.mark(&mut tx, &caller.user_id, Some(device)).await?;
                 let (user, device) = (caller.user_id.as_str().into(), device.as_str().into());
                 Fact::Device { user, device, from }
             }
@@ -58,6 +59,7 @@ impl Service {
         let from = self.tick(&mut tx, caller).await?;
         tx.delete_devices(&caller.user_id, None).await?;
         tx.delete_renewals(&caller.user_id, None, None).await?;
+        self.mark(&mut tx, &caller.user_id, None).await?;
         let fact = Fact::User { user: caller.user_id.as_str().into(), from, exempt: None };
         let event = Event::LogoutAll { user_id: &caller.user_id, session: caller.session };
         self.end(tx, &fact, &event).await
@@ -94,9 +96,10 @@ impl Service {
         user_id: &str,
         event: impl FnOnce(u64) -> Event<'e>,
     ) -> Result<Option<Ended>, Denial> {
-        let Some(from) = tx.tick(user_id, self.now()).await? else { return Ok(None) };
+        let Some(from) = tx.tick(user_id, self.store_now()).await? else { return Ok(None) };
         let devices = tx.delete_devices(user_id, None).await?;
         tx.delete_renewals(user_id, None, None).await?;
+        self.mark(&mut tx, user_id, None).await?;
         let fact = Fact::User { user: user_id.into(), from, exempt: None };
         self.end(tx, &fact, &event(devices)).await?;
         Ok(Some(Ended { user_id: user_id.to_owned(), from, devices }))
@@ -129,6 +132,7 @@ impl Service {
         let devices = match &device {
             Some(device) => {
                 tx.delete_renewals(user_id, Some(&device.device_id), None).await?;
+                self.mark(&mut tx, user_id, Some(&device.device_id)).await?;
                 tx.delete_devices(user_id, Some(&device.device_id)).await?
             }
             None => 0,
@@ -155,16 +159,17 @@ impl Service {
         Ok(tx)
     }
 
-    /// The user's next tick; an account-less user, whose token was minted offline, has none, and
-    /// is ended by the clock.
+    /// The user's next tick, by the clock of the database: taken by one that is an hour ahead, it
+    /// would end for an hour what is minted offline. An account-less user, whose token was minted
+    /// offline, has none, and is ended by the clock.
     pub(super) async fn tick(&self, tx: &mut Tx, caller: &Caller) -> Result<Timestamp, Denial> {
         // A token minted offline by a clock that is ahead began after everything else here: the
         // ending has to lie behind it all the same.
-        let after = self.now().max(caller.session.beginning().plus(1));
+        let after = self.store_now().max(caller.session.beginning().plus(1));
         Ok(tx.tick(&caller.user_id, after).await?.unwrap_or(after))
     }
 
-    /// Commits an ending and tells of it.
+    /// Commits an ending and tells of it, the homeserver too.
     pub(super) async fn end(&self, tx: Tx, fact: &Fact, event: &Event<'_>) -> Result<(), Denial> {
         self.end_until(tx, fact, None, event).await
     }
@@ -181,6 +186,7 @@ impl Service {
         tx.commit().await?;
         self.heard(Some(fact));
         self.tell(event);
+        self.inform(user_of(fact)).await;
         Ok(())
     }
 
@@ -207,5 +213,16 @@ impl Service {
             Some(fact) => self.facts.append(fact),
             None => {}
         }
+    }
+}
+
+/// Whose sessions a fact ends, if it is about one user.
+fn user_of(fact: &Fact) -> Option<&str> {
+    match fact {
+        Fact::User { user, .. }
+        | Fact::Device { user, .. }
+        | Fact::Session { user, .. }
+        | Fact::Account { user, .. } => Some(user),
+        Fact::Server { .. } | Fact::Key { .. } | Fact::Imported(_) => None,
     }
 }

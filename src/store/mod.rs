@@ -12,6 +12,7 @@ mod feed;
 mod fields;
 mod interactive;
 mod nodes;
+mod outbox;
 mod refreshes;
 mod signings;
 mod snapshot;
@@ -35,6 +36,7 @@ pub use engine::{Listener, Server, Tx};
 pub use feed::{Cursor, Entry, Look};
 pub use interactive::RegistrationToken;
 pub use nodes::Node;
+pub use outbox::Untold;
 pub use refreshes::Renewal;
 pub use signings::Signed;
 pub use snapshot::{Mark, Moment, SnapshotFile, read_snapshot};
@@ -101,6 +103,9 @@ pub enum StoreError {
         /// The name in the configuration.
         asked: String,
     },
+    /// The database is not the one that was followed so far.
+    #[error("this is another database than the one that the keys here were made for")]
+    OtherStore,
     /// The engine failed: away, full, locked for too long.
     #[error("the database does not answer: {0}")]
     Engine(#[from] sqlx::Error),
@@ -188,6 +193,26 @@ impl Store {
         }
         let id = StoreId::parse(&id).ok_or(StoreError::Damaged("store"))?;
         Ok(Self { pool, id })
+    }
+
+    /// The store of this name in a server's database that does not answer now; it is asked later,
+    /// and believed once [`Self::recognise`] has. `None` for a folder, which is there or not.
+    #[must_use]
+    pub fn later(place: &Place, id: StoreId) -> Option<Self> {
+        match place {
+            Place::Folder(_) => None,
+            Place::Server(at) => Some(Self { pool: Pool::server_later(at), id }),
+        }
+    }
+
+    /// Whether the database is the one that this store was taken for.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherStore`] when it is another; others when it is away.
+    pub async fn recognise(&self) -> Result<(), StoreError> {
+        let known = self.read().await?.store_row().await?;
+        let (id, _) = known.ok_or(StoreError::OtherStore)?;
+        if StoreId::parse(&id) == Some(self.id) { Ok(()) } else { Err(StoreError::OtherStore) }
     }
 
     /// Opens the database in `place`, which must be there.

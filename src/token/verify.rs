@@ -108,8 +108,8 @@ impl<'s> Presented<'s> {
         self.authenticate_while(keys, || ())
     }
 
-    /// As [`Self::authenticate`], and does something else while the chain is computed, early in it:
-    /// asks memory for what will be wanted behind it.
+    /// As [`Self::authenticate`], and does something else in the middle of the chain: looks whether
+    /// memory that was asked for before has come, and asks for more.
     ///
     /// # Errors
     /// As [`Self::authenticate`].
@@ -121,8 +121,11 @@ impl<'s> Presented<'s> {
     ) -> Result<Authentic<'s>, Refusal> {
         let subkey = keys.find(self.identifier.key_id, self.identifier.kind)?;
         let mut tag = subkey.root().tag(self.signed);
-        meanwhile();
         let mut caveats = self.caveats;
+        if let Some(first) = caveats.next_signed() {
+            tag = tag.extend(first);
+        }
+        meanwhile();
         while let Some(caveat) = caveats.next_signed() {
             tag = tag.extend(caveat);
         }

@@ -1,5 +1,6 @@
 //! The map of answers, row by row: a new outcome does not compile here until its row is written.
 
+use amaretti::homeserver::LinkError;
 use amaretti::http::{Answer, Outcome};
 use amaretti::random::NoRandomness;
 use amaretti::service::{Declined, Denial, Failure, LoginTokenFault, RefreshFault};
@@ -101,6 +102,8 @@ rows! { declined of Declined:
     Declined::NoDevice = Declined::NoDevice => (404, "M_NOT_FOUND", None, None);
     Declined::TooSoon(_) = Declined::TooSoon(1500)
         => (429, "M_LIMIT_EXCEEDED", None, Some(1500));
+    Declined::NotAdopted = Declined::NotAdopted => (403, "M_FORBIDDEN", None, None);
+    Declined::NobodyToAdopt = Declined::NobodyToAdopt => (404, "M_NOT_FOUND", None, None);
     Declined::BadDeviceId = Declined::BadDeviceId => (400, "M_BAD_JSON", None, None);
 }
 
@@ -141,6 +144,8 @@ rows! { failures of Failure:
     Failure::Busy = Failure::Busy => (503, "M_UNKNOWN", None, Some(2000));
     Failure::Randomness(_) = NoRandomness.into() => (500, "M_UNKNOWN", None, None);
     Failure::Sealing = Failure::Sealing => (500, "M_UNKNOWN", None, None);
+    Failure::Homeserver(_) = Failure::Homeserver(Box::new(LinkError::Busy))
+        => (503, "M_UNKNOWN", None, Some(2000));
     Failure::Mint(_) = MintError::TooLong.into() => (500, "M_UNKNOWN", None, None);
 }
 

@@ -8,17 +8,16 @@ use axum::http::{Request, header};
 use serde_json::json;
 
 use crate::support::{
-    ALICE, Answer, BOB, Client, LOCKED, MINUTE, Setting, Town, Wanted, append, logged, narrow,
-    session_of,
+    ALICE, Answer, BOB, Client, LOCKED, MINUTE, SHARED, Setting, Town, Wanted, append, logged,
+    narrow, session_of,
 };
 
-const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 const ONE: &str = "/oauth2/introspect";
 const MANY: &str = "/_amaretti/introspect";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 fn linked() -> Setting {
-    Setting { homeserver: Some(SECRET), ..Setting::default() }
+    Setting { homeserver: Some(SHARED), ..Setting::default() }
 }
 
 /// The question as Synapse puts it.
@@ -34,7 +33,7 @@ fn question(bearer: &str, form: String) -> Request<Body> {
 
 async fn asked(town: &Town, token: &str) -> Answer {
     let form = format!("token={token}&token_type_hint=access_token");
-    town.operator().ask(question(SECRET, form)).await
+    town.operator().ask(question(SHARED, form)).await
 }
 
 async fn inactive(town: &Town, token: &str) {
@@ -86,7 +85,7 @@ async fn whoever_does_not_know_the_secret_is_told_nothing() {
     let alice = town.alice().await;
     let form = format!("token={}", alice.token);
 
-    for wrong in ["", "0", &SECRET[1..], &format!("{SECRET}0"), &SECRET.to_uppercase()] {
+    for wrong in ["", "0", &SHARED[1..], &format!("{SHARED}0"), &SHARED.to_uppercase()] {
         let answer = town.operator().ask(question(wrong, form.clone())).await;
         assert_eq!(answer.status.as_u16(), 401, "{answer:?}");
         assert_eq!(answer.json.get("active"), None, "{answer:?}");
@@ -102,7 +101,7 @@ async fn without_a_homeserver_there_is_nobody_to_ask() {
     let town = Town::new().await;
 
     for (method, path) in [("POST", ONE), ("POST", MANY), ("GET", DISCOVERY)] {
-        town.operator().with(SECRET).call(method, path, "").await.is(404, "M_UNRECOGNIZED");
+        town.operator().with(SHARED).call(method, path, "").await.is(404, "M_UNRECOGNIZED");
     }
 }
 
@@ -111,7 +110,7 @@ async fn clients_cannot_ask() {
     let town = Town::with(linked()).await;
 
     for path in [ONE, MANY] {
-        let client = town.anonymous().with(SECRET);
+        let client = town.anonymous().with(SHARED);
         client.call("POST", path, "token=x").await.is(404, "M_UNRECOGNIZED");
     }
 }
@@ -264,9 +263,9 @@ async fn a_node_that_cannot_judge_says_so() {
     let verifier = town.verifier_with(Some(MINUTE), linked()).await;
 
     let form = format!("token={}", alice.token);
-    verifier.operator().ask(question(SECRET, form)).await.unavailable();
+    verifier.operator().ask(question(SHARED, form)).await.unavailable();
     let minute = town.mint(Wanted { life: Some(MINUTE), ..Wanted::access() });
-    let answer = verifier.operator().ask(question(SECRET, format!("token={minute}"))).await;
+    let answer = verifier.operator().ask(question(SHARED, format!("token={minute}"))).await;
     assert_eq!(answer.good()["active"], true);
 }
 
@@ -276,10 +275,10 @@ async fn a_question_that_is_none_is_told_so() {
     let large = format!("token={}", "x".repeat(70_000));
 
     for form in ["", "tokens=x", "{\"token\":\"x\"}", &large] {
-        let answer = town.operator().ask(question(SECRET, form.into())).await;
+        let answer = town.operator().ask(question(SHARED, form.into())).await;
         assert_eq!(answer.status.as_u16(), 400, "{answer:?}");
     }
-    town.operator().with(SECRET).get(ONE).await.is(405, "M_UNRECOGNIZED");
+    town.operator().with(SHARED).get(ONE).await.is(405, "M_UNRECOGNIZED");
 }
 
 #[tokio::test]
@@ -305,7 +304,7 @@ async fn many_tokens_are_answered_a_line_each_in_their_order() {
 }
 
 fn homeserver(town: &Town) -> Client {
-    town.operator().with(SECRET)
+    town.operator().with(SHARED)
 }
 
 #[tokio::test]

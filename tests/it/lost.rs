@@ -118,9 +118,8 @@ async fn a_session_that_begins_after_the_loss_lives() {
     alice.logout_all().await.good();
     let _following = fast.follow();
 
+    town.raw_database().await.run("UPDATE users SET tick = 1").await;
     lose(&town, "DELETE FROM feed WHERE kind = 'user'").await;
-    let raw = town.raw_database().await;
-    raw.run("UPDATE users SET tick = 1").await;
     back(&town, "user").await;
 
     let again = town.alice().await;

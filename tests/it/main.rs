@@ -35,6 +35,7 @@ mod introspect;
 mod itself;
 mod keys;
 mod limits;
+mod linked;
 mod locked;
 mod login_get;
 mod login_password;

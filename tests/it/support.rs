@@ -10,6 +10,7 @@ mod log;
 mod mint;
 mod proof;
 mod proxy;
+mod synapse;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use amaretti::config::{AuditTo, Networks};
+use amaretti::homeserver::Link;
 use amaretti::http::{self, Behind, Face};
 use amaretti::ident::ServerName;
 use amaretti::revocations::{Fact, Standing};
@@ -38,6 +40,7 @@ pub(crate) use log::logged;
 pub(crate) use mint::{Wanted, append, narrow, session_of};
 pub(crate) use proof::*;
 pub(crate) use proxy::{Asking, SECRET};
+pub(crate) use synapse::{SHARED, Synapse};
 
 pub(crate) const SERVER: &str = "example.com";
 pub(crate) const ALICE: &str = "@alice:example.com";
@@ -76,6 +79,8 @@ pub(crate) struct Setting {
     pub(crate) snapshot: Option<&'static str>,
     /// What a homeserver proves itself by.
     pub(crate) homeserver: Option<&'static str>,
+    /// Where Synapse listens, if it is to be told.
+    pub(crate) synapse: Option<std::net::SocketAddr>,
 }
 
 impl Default for Setting {
@@ -92,6 +97,7 @@ impl Default for Setting {
             behind: None,
             snapshot: None,
             homeserver: None,
+            synapse: None,
         }
     }
 }
@@ -108,6 +114,8 @@ pub(crate) struct Town {
     pub(crate) care: Arc<KeyCare>,
     following: Mutex<Option<Following>>,
     routers: Routers,
+    /// The link to a homeserver, if there is one.
+    pub(crate) link: Option<Arc<Link>>,
 }
 
 /// Both faces of a node.
@@ -139,6 +147,17 @@ impl Routers {
 
 /// A task that ends when this is dropped.
 pub(crate) struct Running(watch::Sender<bool>);
+
+impl Running {
+    pub(crate) fn of<F>(task: impl FnOnce(watch::Receiver<bool>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(task(stopped));
+        Self(stop)
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -242,7 +261,8 @@ impl Town {
             clock.clone(),
         );
         let audit = Audit::open(Some(AuditTo::File(audit_of(&home))), "node", &name).unwrap();
-        let service = Arc::new(service.audited(audit));
+        let link = synapse::link(setting, &store);
+        let service = Arc::new(service.audited(audit).linked(link.clone()));
         let staleness = u64::try_from(setting.max_staleness.as_millis()).unwrap();
         let care = KeyCare::new(keys.clone(), name.clone()).answering_for(staleness);
         let care = Arc::new(care);
@@ -255,7 +275,7 @@ impl Town {
         let following = Mutex::new(Some(following.await?));
         care.start(&service).await?;
         let routers = Routers::of(&service, setting);
-        Ok(Self { home, keys, name, clock, store, service, care, following, routers })
+        Ok(Self { home, keys, name, clock, store, service, care, following, routers, link })
     }
 
     /// A node beside this one that holds the same keys and has neither store nor feed.

@@ -7,13 +7,14 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Every step, oldest first: a name and its SQL. One that has been released is never changed.
-pub(super) const ALL: [(&str, &str); 6] = [
+pub(super) const ALL: [(&str, &str); 7] = [
     ("first", include_str!("../../../migrations/0001_first.sql")),
     ("refresh", include_str!("../../../migrations/0002_refresh.sql")),
     ("accounts", include_str!("../../../migrations/0003_accounts.sql")),
     ("indexes", include_str!("../../../migrations/0004_indexes.sql")),
     ("signing keys", include_str!("../../../migrations/0005_signing_keys.sql")),
     ("beats", include_str!("../../../migrations/0006_beats.sql")),
+    ("homeserver", include_str!("../../../migrations/0007_homeserver.sql")),
 ];
 
 /// The steps with their numbers, counted from 1.

@@ -116,6 +116,11 @@ impl Pool {
         Self::Postgres(postgres::Pool::new(server))
     }
 
+    /// A database of a server that is asked when it is needed.
+    pub(super) fn server_later(server: &Server) -> Self {
+        Self::Postgres(postgres::Pool::new(server))
+    }
+
     /// Begins a transaction that writes. When it is about a user, nobody else writes about that
     /// user beside it.
     pub(super) async fn begin(&self, user_id: Option<&str>) -> Result<Tx, StoreError> {

@@ -66,6 +66,8 @@ pub(crate) async fn seconds_apart(world: &Rc<World>) -> Result<(), String> {
 
 /// A node that is an hour off is not ready, says why, and refuses nobody for it.
 pub(crate) async fn an_hour_apart(world: &Rc<World>) -> Result<(), String> {
+    let who = turn_of_somebody(world).await;
+    let ender = login_at(world, Place::Node(0), &who).await.ok_or("no login")?;
     for (index, off) in [(FAST, "+1h"), (FULL, "-1h")] {
         world.tally.count("fault: clock an hour off");
         let node = &world.nodes[index];
@@ -93,10 +95,18 @@ pub(crate) async fn an_hour_apart(world: &Rc<World>) -> Result<(), String> {
         let sentence = "a token with an end is 503, never 401, where the clock is an hour off";
         let found = asked.map_or_else(|why| why, |answer| answer.shown());
         world.tally.holds(sentence, found.starts_with("503"), || found.clone());
+        if index == FAST {
+            // Ends are taken there, and reach no further than the present.
+            logout_at(world, Place::Node(FAST), &ender, true).await;
+        }
         node.stop().await;
         *node.clock.borrow_mut() = None;
         node.start(&world.lines).await?;
         excuse.over_in(Duration::from_secs(4));
     }
+    // A login token that was minted after the end, by a clock that is right.
+    sleep(Duration::from_secs(3)).await;
+    login_at(world, Place::Node(0), &who).await;
+    who.rest();
     Ok(())
 }

@@ -12,6 +12,10 @@ use crate::http::{Lines, get};
 use crate::process::{command, run, run_from, signal, start, until};
 use crate::wire::Wire;
 
+/// The role that owns the tables.
+pub(crate) const OWNER: &str = "amaretti";
+/// The role of a node that only verifies.
+pub(crate) const VERIFIER: &str = "amaretti_verify";
 /// How old the facts of a node may be before it answers 503.
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(18);
 /// Before this they are never too old: a beat is a second old before the next one is written, and a
@@ -32,7 +36,7 @@ pub(crate) struct Node {
     pub(crate) internal: u16,
     /// The only way from it to the database.
     pub(crate) wire: Wire,
-    /// The role by which it enters the database, with `:password` if it has one.
+    /// The role by which it enters the database.
     pub(crate) role: &'static str,
     /// How far off its clock is, as libfaketime reads it.
     pub(crate) clock: RefCell<Option<&'static str>>,
@@ -47,7 +51,7 @@ pub(crate) struct Node {
 impl Node {
     /// Whether it has a whole key and may write.
     pub(crate) fn is_full(&self) -> bool {
-        self.role == "amaretti"
+        self.name.starts_with("full")
     }
 
     /// The address of its database, through its wire.
@@ -78,7 +82,7 @@ impl Node {
     pub(crate) fn spawn(&self) -> Result<(), String> {
         let mut serve = command(&self.binary);
         serve.arg("serve");
-        if !self.is_full() && std::env::var_os("TRIAL").is_none() {
+        if self.role == VERIFIER {
             serve.arg("--verify-only");
         }
         self.environment(&mut serve);

@@ -10,7 +10,7 @@ use crate::front::Front;
 use crate::http::Lines;
 use crate::mint::Mint;
 use crate::model::User;
-use crate::node::{Node, hand_over};
+use crate::node::{Node, OWNER, VERIFIER, hand_over};
 use crate::options::Options;
 use crate::postgres::Postgres;
 use crate::process::free_port;
@@ -18,7 +18,7 @@ use crate::wire::Wire;
 use crate::world::{FULL, World};
 
 /// How many nodes there are.
-const NODES: usize = 3;
+const NODES: usize = 6;
 /// How many accounts.
 const USERS: usize = 120;
 /// The rights of a node that only verifies.
@@ -40,7 +40,7 @@ pub(crate) async fn set_up(options: Options, folder: PathBuf) -> Result<Rc<World
         nodes.push(node(index, &folder, &binary, &target).await?);
     }
     nodes[0].run(&["keys", "new"]).await?;
-    if std::env::var_os("TRIAL").is_none() {
+    if verifier() == VERIFIER {
         postgres.file("amaretti", Path::new(VERIFY_ONLY)).await?;
     }
     hand_keys(&nodes).await?;
@@ -73,6 +73,11 @@ pub(crate) async fn set_up(options: Options, folder: PathBuf) -> Result<Rc<World
     Ok(Rc::new(world))
 }
 
+/// The role of the nodes that only verify: one with few rights, once there is one.
+fn verifier() -> &'static str {
+    if Path::new(VERIFY_ONLY).exists() { VERIFIER } else { OWNER }
+}
+
 async fn node(
     index: usize,
     folder: &Path,
@@ -80,8 +85,8 @@ async fn node(
     target: &Rc<Cell<u16>>,
 ) -> Result<Node, String> {
     let (name, role) = match index {
-        0..FULL => (format!("full{index}"), "amaretti"),
-        _ => (format!("verify{}", index - FULL), "amaretti_verify"),
+        0..FULL => (format!("full{index}"), OWNER),
+        _ => (format!("verify{}", index - FULL), verifier()),
     };
     let folder = folder.join(&name);
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;

@@ -1,0 +1,63 @@
+"""Runs every scene against each version that is named."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+import accounts
+import away
+import clients
+import sessions
+import switch
+from stage import ROOT, Stage, check, failed, passed
+
+
+def play(version):
+    folder = tempfile.mkdtemp(prefix="synapse.")
+    os.chmod(folder, 0o755)
+    stage = Stage(version, folder)
+    asked = [stage.python, "-c", "from importlib.metadata import version; print(version('matrix-synapse'))"]
+    release = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    print(f"== Synapse {release}", flush=True)
+    began, before = time.monotonic(), len(failed)
+    try:
+        stage.prepare()
+        stage.start_synapse()
+        switch.before(stage)
+        stage.start_node()
+        stage.start_nginx()
+        for scene in (switch, sessions, accounts, clients, away):
+            scene.play(stage)
+        switch.back(stage)
+        logs(stage)
+    except (SystemExit, Exception) as error:  # whatever it is, what was started is stopped
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
+        check(f"Synapse {release}: goes through to its end", False, error)
+    finally:
+        stage.stop_all()
+        if len(failed) > before:
+            stage.fail()
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"== Synapse {release}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+def logs(stage):
+    """What was written while all that went on."""
+    for name in ("node.log", "access.log"):
+        text = (stage.folder / name).read_text(errors="replace")
+        found = re.search(r"mm[a-z]_[A-Za-z0-9_-]{16}", text) or stage.secret in text
+        check(f"no token and no secret is in {name}", not found and text)
+    text = (stage.folder / "node.log").read_text(errors="replace")
+    check("the node has not panicked", "panicked" not in text)
+
+
+for chosen in sys.argv[1:]:
+    play(chosen)
+print(f"{len(passed)} passed, {len(failed)} failed")
+sys.exit(0 if passed and not failed else 1)

@@ -1,0 +1,277 @@
+//! What Synapse is told and asked: `/_synapse/mas/*`, over plain HTTP.
+//!
+//! Every call is bounded in time, every answer in size. This file knows the wire; it refuses to know
+//! when a call is due and what is done with its answer.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::secret::Secret;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// How long an answer may take.
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long to wait before a call that failed is made once more.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// How long a connection that nobody uses is kept: less than Synapse keeps it.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// The largest answer, in bytes.
+const LARGEST: usize = 64 * 1024;
+
+/// Why a call came to nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Fault {
+    /// It cannot be reached, or fails.
+    #[error("the homeserver is away: {0}")]
+    Away(String),
+    /// It has not answered in time, and may yet do what it was told.
+    #[error("the homeserver does not answer")]
+    Silent,
+    /// It answers what was not to be expected.
+    #[error("the homeserver answers {path} with {status} {errcode}: {error}")]
+    Refused {
+        /// What was asked.
+        path: &'static str,
+        /// The status.
+        status: u16,
+        /// Matrix's name for it.
+        errcode: String,
+        /// In its own words.
+        error: String,
+    },
+}
+
+/// An account as Synapse has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Account {
+    /// There is none.
+    Absent,
+    /// As usual.
+    Active,
+    /// It was deactivated.
+    Deactivated,
+}
+
+/// Whether an account of a name could be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// Nobody has it.
+    Free,
+    /// Somebody has it, had it, or an application service keeps it for itself.
+    Taken,
+    /// Nobody can have it.
+    Invalid,
+}
+
+/// Synapse, where it listens.
+pub struct Synapse {
+    base: String,
+    secret: std::sync::Arc<Secret>,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// A status and a body.
+struct Answer {
+    status: StatusCode,
+    body: Value,
+}
+
+impl Answer {
+    fn text(&self, key: &str) -> &str {
+        self.body.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn fault(&self, path: &'static str) -> Fault {
+        if self.status.is_server_error() {
+            return Fault::Away(format!("{path} fails with {}", self.status.as_u16()));
+        }
+        // Its words are for a log: no longer than a line.
+        let short = |text: &str| text.chars().take(200).collect();
+        Fault::Refused {
+            path,
+            status: self.status.as_u16(),
+            errcode: short(self.text("errcode")),
+            error: short(self.text("error")),
+        }
+    }
+}
+
+impl Synapse {
+    /// Synapse at a plain URL.
+    #[must_use]
+    pub fn new(url: &str, secret: std::sync::Arc<Secret>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_nodelay(true);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+        let base = url.trim_end_matches('/').to_owned();
+        Self { base, secret, client: builder.build(connector) }
+    }
+
+    pub(super) async fn account(&self, localpart: &str) -> Result<Account, Fault> {
+        const PATH: &str = "query_user";
+        let answer = self.ask(PATH, localpart).await?;
+        match (answer.status, answer.body.get("is_deactivated").and_then(Value::as_bool)) {
+            (StatusCode::OK, Some(true)) => Ok(Account::Deactivated),
+            (StatusCode::OK, Some(false)) => Ok(Account::Active),
+            (StatusCode::NOT_FOUND, _) if answer.text("errcode") == "M_NOT_FOUND" => {
+                Ok(Account::Absent)
+            }
+            _ => Err(answer.fault(PATH)),
+        }
+    }
+
+    pub(super) async fn name(&self, localpart: &str) -> Result<Name, Fault> {
+        const PATH: &str = "is_localpart_available";
+        let answer = self.ask(PATH, localpart).await?;
+        match (answer.status, answer.text("errcode")) {
+            (StatusCode::OK, _) => Ok(Name::Free),
+            (StatusCode::BAD_REQUEST, "M_USER_IN_USE" | "M_EXCLUSIVE") => Ok(Name::Taken),
+            (StatusCode::BAD_REQUEST, "M_INVALID_USERNAME") => Ok(Name::Invalid),
+            _ => Err(answer.fault(PATH)),
+        }
+    }
+
+    /// Makes an account; [`Name::Taken`] when there was one already. It is told once: a second time
+    /// would find what the first has made.
+    pub(super) async fn provision(&self, localpart: &str) -> Result<Name, Fault> {
+        const PATH: &str = "provision_user";
+        let request = self.request(Method::POST, PATH, &json!({ "localpart": localpart }))?;
+        let answer = self.send(request).await?;
+        match (answer.status, answer.text("errcode")) {
+            (StatusCode::CREATED, _) => Ok(Name::Free),
+            (StatusCode::OK, _) => Ok(Name::Taken),
+            (StatusCode::BAD_REQUEST, "M_INVALID_USERNAME") => Ok(Name::Invalid),
+            _ => Err(answer.fault(PATH)),
+        }
+    }
+
+    /// Makes a device, or gives it another display name; without one it keeps what it has.
+    pub(super) async fn upsert_device(
+        &self,
+        localpart: &str,
+        device_id: &str,
+        display_name: Option<&str>,
+    ) -> Result<(), Fault> {
+        let mut body = json!({ "localpart": localpart, "device_id": device_id });
+        if let (Some(name), Some(body)) = (display_name, body.as_object_mut()) {
+            body.insert("display_name".to_owned(), name.into());
+        }
+        self.tell("upsert_device", &body).await
+    }
+
+    pub(super) async fn delete_device(&self, localpart: &str, id: &str) -> Result<(), Fault> {
+        self.tell("delete_device", &json!({ "localpart": localpart, "device_id": id })).await
+    }
+
+    /// Has a user these devices and no others.
+    pub(super) async fn sync_devices(&self, localpart: &str, ids: &[String]) -> Result<(), Fault> {
+        self.tell("sync_devices", &json!({ "localpart": localpart, "devices": ids })).await
+    }
+
+    pub(super) async fn delete_user(&self, localpart: &str) -> Result<(), Fault> {
+        self.tell("delete_user", &json!({ "localpart": localpart, "erase": false })).await
+    }
+
+    pub(super) async fn reactivate_user(&self, localpart: &str) -> Result<(), Fault> {
+        self.tell("reactivate_user", &json!({ "localpart": localpart })).await
+    }
+
+    async fn ask(&self, path: &'static str, localpart: &str) -> Result<Answer, Fault> {
+        let query = utf8_percent_encode(localpart, NON_ALPHANUMERIC);
+        let path = format!("{path}?localpart={query}");
+        self.patiently(|| self.request(Method::GET, &path, &Value::Null)).await
+    }
+
+    /// Tells it something that may be told twice. About a user it does not have there is nothing
+    /// to tell.
+    async fn tell(&self, path: &'static str, body: &Value) -> Result<(), Fault> {
+        let answer = self.patiently(|| self.request(Method::POST, path, body)).await?;
+        let unknown =
+            answer.status == StatusCode::NOT_FOUND && answer.text("errcode") == "M_NOT_FOUND";
+        if answer.status.is_success() || (unknown && path != "upsert_device") {
+            Ok(())
+        } else {
+            Err(answer.fault(path))
+        }
+    }
+
+    /// Asks once more when it fails: a restart takes a moment, and so does a database's lock.
+    async fn patiently(
+        &self,
+        request: impl Fn() -> Result<Request<Full<Bytes>>, Fault>,
+    ) -> Result<Answer, Fault> {
+        match self.send(request()?).await {
+            Ok(answer) if !answer.status.is_server_error() => Ok(answer),
+            Err(Fault::Silent) => Err(Fault::Silent),
+            Ok(_) | Err(_) => {
+                sleep(PAUSE).await;
+                self.send(request()?).await
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
+        let path = format!("/_synapse/mas/{path}");
+        self.request_as(self.secret.reveal(), method, &path, body)
+    }
+
+    fn request_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let uri = format!("{}{path}", self.base).parse::<Uri>();
+        let uri = uri.map_err(|error| Fault::Away(error.to_string()))?;
+        let secret = HeaderValue::try_from(format!("Bearer {token}"));
+        let mut secret = secret.map_err(|error| Fault::Away(error.to_string()))?;
+        secret.set_sensitive(true);
+        Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::AUTHORIZATION, secret)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| Fault::Away(error.to_string()))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, Fault> {
+        let answered = async {
+            let response = self.client.request(request).await;
+            let response = response.map_err(|error| {
+                // Its cause says what has happened; the error itself only where.
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                Fault::Away(cause.unwrap_or_else(|| error.to_string()))
+            })?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, LARGEST).collect().await;
+            let body = body.map_err(|error| Fault::Away(error.to_string()))?.to_bytes();
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            Ok(Answer { status: parts.status, body })
+        };
+        timeout(ANSWER, answered).await.unwrap_or(Err(Fault::Silent))
+    }
+}
