@@ -126,7 +126,7 @@ impl Town {
     pub(crate) fn yaml(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.path("homeserver.yaml")).unwrap();
         assert!(text.contains(from), "{from} is not in\n{text}");
-        self.write("homeserver.yaml", &text.replace(from, to));
+        self.write("homeserver.yaml", &text.replacen(from, to, 1));
     }
 
     pub(crate) fn open_data(&self) {
