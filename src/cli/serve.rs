@@ -276,6 +276,9 @@ impl Signals {
 fn logs(config: &Config) -> Result<(), Trouble> {
     let filter = tracing_subscriber::EnvFilter::builder().with_regex(false).parse(&config.log)?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written would otherwise be complained of on the same full disk, which
+    // panics, and the request would have no answer.
+    let logs = logs.log_internal_errors(false);
     match config.log_format {
         LogFormat::Text => logs.with_ansi(false).init(),
         LogFormat::Json => logs.json().init(),

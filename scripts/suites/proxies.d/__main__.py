@@ -6,6 +6,7 @@ import sys
 
 import balanced
 import judged
+import measured
 import proxies
 import stage
 
@@ -70,7 +71,7 @@ def validate(kind):
     stage.check(f"{kind}: the configuration is valid with all 16 combinations of options", not wrong, wrong)
 
 
-def main(kinds):
+def main(kinds, measuring):
     (stage.FOLDER / "secret").write_text(stage.SECRET + "\n")
     (stage.FOLDER / "secret").chmod(0o600)
     behind = upstreams(4)
@@ -82,20 +83,24 @@ def main(kinds):
             for user in ("alice", "bob"):
                 stage.run("user", "add", user, "--password-stdin", text="wonderland")
             first = False
-        judge(kind, node, behind)
-        balance(kind, node, behind)
+        if measuring:
+            measured.measure(kind, node, behind)
+        else:
+            judge(kind, node, behind)
+            balance(kind, node, behind)
+            validate(kind)
         stage.stop(node.process)
-        validate(kind)
     return stage.end()
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or KINDS
+    measuring = "--measure" in sys.argv
+    chosen = [kind for kind in sys.argv[1:] if kind != "--measure"] or KINDS
     if set(chosen) - set(KINDS):
         sys.exit(f"there are: {', '.join(KINDS)}")
     code = 1
     try:
-        code = main(chosen)
+        code = main(chosen, measuring)
     finally:
         for process in stage.processes:
             if process.poll() is None:

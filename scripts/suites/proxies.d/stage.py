@@ -15,7 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ["BINARY"]
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="proxies."))
-SECRET = os.urandom(16).hex()
+SECRET = os.urandom(32).hex()
 
 # A proxy that drops its privileges still has to reach a socket in here.
 FOLDER.chmod(0o755)

@@ -12,6 +12,10 @@ use amaretti::token::{Grant, Key, Kind, Occasion, Presented, Purpose, Scratch, S
 
 use crate::world::World;
 
+/// How long before the sessions that are judged the known users were ended, in milliseconds.
+const DAY: u64 = 86_400_000;
+const SECOND: u64 = 1000;
+
 /// What was measured.
 pub(crate) struct Cost {
     pub(crate) facts: usize,
@@ -24,12 +28,15 @@ pub(crate) struct Cost {
     pub(crate) bytes_each: f64,
     pub(crate) ns_empty: f64,
     pub(crate) ns_full: f64,
+    /// The same two where every known user was ended a second before the session began.
+    pub(crate) recent: (f64, f64),
 }
 
 /// Starts a node on very many facts.
 pub(crate) async fn measure(world: &Rc<World>) -> Result<Cost, String> {
     let facts = world.options.facts;
-    let (ns_empty, ns_full) = verifying(facts);
+    let (ns_empty, ns_full) = verifying(facts, DAY);
+    let recent = verifying(facts, SECOND);
     let index = world.nodes.len() - 1;
     let node = &world.nodes[index];
     // Whoever else runs would read all of it at the same time.
@@ -52,7 +59,7 @@ pub(crate) async fn measure(world: &Rc<World>) -> Result<Cost, String> {
     node.spawn()?;
     let start_again = node.ready(&world.lines, Duration::from_secs(300)).await?;
     let bytes_each = full.saturating_sub(empty) as f64 / facts as f64;
-    Ok(Cost { facts, start, start_empty, start_again, bytes_each, ns_empty, ns_full })
+    Ok(Cost { facts, start, start_empty, start_again, bytes_each, ns_empty, ns_full, recent })
 }
 
 /// Appends so many facts, each about a user of its own, as a node would.
@@ -73,7 +80,7 @@ async fn load(world: &World, facts: usize) -> Result<(), String> {
 
 /// Nanoseconds for a verification, knowing nothing and knowing so many facts: medians of rounds
 /// that alternate.
-fn verifying(facts: usize) -> (f64, f64) {
+fn verifying(facts: usize, age: u64) -> (f64, f64) {
     let key = Key::from_bytes(&std::array::from_fn(|i| i as u8 ^ 0x80)).unwrap();
     let mut ring = Keyring::default();
     ring.hold(&key).unwrap();
@@ -82,7 +89,7 @@ fn verifying(facts: usize) -> (f64, f64) {
     let (empty, full) = (Revocations::default(), Revocations::default());
     for number in 0..facts {
         let user = name(number);
-        full.append(&Fact::User { user: user.into(), from: now.minus(1000), exempt: None });
+        full.append(&Fact::User { user: user.into(), from: now.minus(age), exempt: None });
     }
     let tokens: Vec<String> = (0..4096)
         .map(|number| {

@@ -134,6 +134,7 @@ async fn play(world: &Rc<World>, began: Instant) -> Result<(), String> {
     }
     if wanted("strangers") {
         strangers::run_one(world).await?;
+        strangers::without_a_log(world).await?;
     }
     world.enough.set(true);
     writes::calm(world).await;

@@ -69,7 +69,6 @@ impl Node {
         }
         command
             .env("AMARETTI_DATABASE", self.database())
-            .env("AMARETTI_POSTGRESQL_TIMEOUT", "2s")
             .env("AMARETTI_MAX_STALENESS", format!("{}s", MAX_STALENESS.as_secs()))
             .env("AMARETTI_ACCESS_TOKEN_LIFETIME", "2h")
             .env("AMARETTI_PASSWORD_HASHING_MEMORY_KIB", "8")
@@ -80,6 +79,11 @@ impl Node {
 
     /// Starts the process, and does not wait for it.
     pub(crate) fn spawn(&self) -> Result<(), String> {
+        self.spawn_saying(&self.log())
+    }
+
+    /// Starts the process with its log in a file of its own.
+    pub(crate) fn spawn_saying(&self, log: &Path) -> Result<(), String> {
         let mut serve = command(&self.binary);
         serve.arg("serve");
         if self.role == VERIFIER {
@@ -91,7 +95,7 @@ impl Node {
             serve.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
         self.starts.set(self.starts.get() + 1);
-        *self.child.borrow_mut() = Some(start(serve, &self.log())?);
+        *self.child.borrow_mut() = Some(start(serve, log)?);
         Ok(())
     }
 

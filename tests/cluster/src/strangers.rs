@@ -1,4 +1,5 @@
-//! Two nodes that do not share a store refuse each other's keys at their start.
+//! A node of another database, which refuses our keys at its start; and a node whose log cannot be
+//! written, which answers all the same.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -7,8 +8,35 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::excuses::{Harm, Place};
+use crate::node::START;
 use crate::process::run;
+use crate::reads::verify;
 use crate::world::World;
+
+/// A node is started whose log goes to a disk that is full.
+pub(crate) async fn without_a_log(world: &Rc<World>) -> Result<(), String> {
+    world.tally.count("fault: disk of the log full");
+    let index = 1;
+    let node = &world.nodes[index];
+    let excuse = world.excuses.open("restart", &[index], &[Harm::Reads, Harm::Writes, Harm::Lag]);
+    node.stop().await;
+    world.lines.hang_up(node.public);
+    node.spawn_saying(Path::new("/dev/full"))?;
+    node.ready(&world.lines, START).await?;
+    let session = world.dice.pick(&world.model.open.borrow()).cloned().ok_or("no session")?;
+    for _ in 0..20 {
+        let token = session.token();
+        let status = verify(world, Place::Node(index), &session, &token).await;
+        let sentence = "a node whose log cannot be written answers all the same";
+        world.tally.holds(sentence, status != 0, || "no answer".to_owned());
+    }
+    node.stop().await;
+    world.lines.hang_up(node.public);
+    node.start(&world.lines).await?;
+    excuse.over_in(Duration::from_secs(3));
+    Ok(())
+}
 
 /// A node of another database is started with our keys.
 pub(crate) async fn run_one(world: &Rc<World>) -> Result<(), String> {
