@@ -57,6 +57,7 @@
 //! | 4 | `homeserver` | what the homeserver behind is told | `server` |
 //! | 4 | `service` | who may come in, what ends, which key mints | `server` |
 //! | 5 | `http` | requests and answers | `server` |
+//! | 5 | `doctor` | an installation, looked at from outside | `server` |
 //! | 6 | `cli` | the command line | `server` |
 //!
 //! A file imports from its own floor and from those above it in this table; a test enforces that.
@@ -89,6 +90,8 @@ pub mod answer;
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod doctor;
 #[cfg(feature = "server")]
 pub mod homeserver;
 #[cfg(feature = "server")]

@@ -31,6 +31,7 @@ const PAGES: &[&str] = &[
     "CHANGELOG.md",
     "docs/caveats.md",
     "docs/audit.md",
+    "docs/doctor.md",
     "docs/library.md",
     "docs/narrowing.md",
     "docs/operations.md",
@@ -176,6 +177,14 @@ fn every_command_that_a_page_shows_has_the_flags_it_is_shown_with() {
     }
     assert!(seen > 10, "hardly any command was found: {seen}");
     assert!(wrong.is_empty(), "these do not run:\n{}", wrong.join("\n"));
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn the_table_of_checks_is_that_of_the_doctor() {
+    let table = claims::checks(amaretti::doctor::Check::ALL);
+    let page = page("docs/doctor.md");
+    assert!(page.contains(&table), "docs/doctor.md should have this table:\n\n{table}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod anatomy;
 mod ask;
 mod config;
+mod doctor;
 mod explain;
 mod feed;
 mod import;
@@ -79,6 +80,8 @@ enum Command {
     /// Take over what another server has
     #[command(subcommand)]
     Import(import::Import),
+    /// Look at an installation and say what to mend; nothing is changed
+    Doctor(doctor::Doctor),
     /// Show every setting there is, and make configurations of proxies
     #[command(subcommand)]
     Config(config::Settings),
@@ -190,6 +193,7 @@ pub fn run() -> ExitCode {
         Command::Provision(provision) => block_on(provision.run()),
         Command::RegistrationToken(registration) => registration.run(),
         Command::Import(import) => import.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Config(settings) => settings.run(),
     };
     outcome::exit(done)

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 pub use synapse::{Fault, Synapse};
-pub use yaml::{Engine, HomeserverYaml, YamlError};
+pub use yaml::{Engine, HomeserverYaml, Listening, Proof, YamlError};
 
 use crate::ident::{ServerName, UserId};
 use crate::random::random;

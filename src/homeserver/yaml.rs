@@ -60,7 +60,49 @@ pub struct HomeserverYaml {
     pub pepper: Zeroizing<String>,
     /// Where Synapse asks about tokens, once it does.
     pub issuer: Option<String>,
+    /// How it proves itself there.
+    pub proof: Proof,
+    /// Whether the experiment that came before (`experimental_features.msc3861`) is still there.
+    pub experiment: bool,
+    /// Settings that Synapse does not start with once others check its tokens.
+    pub conflicts: Vec<&'static str>,
+    /// Its listeners that serve clients.
+    pub listeners: Vec<Listening>,
 }
+
+/// How Synapse proves itself to whoever checks its tokens.
+pub enum Proof {
+    /// It has nothing to do so by.
+    None,
+    /// By a secret in the file itself.
+    Written(Zeroizing<String>),
+    /// By a secret in a file of its own.
+    File(PathBuf),
+}
+
+/// A listener of Synapse that serves clients.
+pub struct Listening {
+    /// Its port; 0 for a socket in the file system.
+    pub port: u16,
+    /// Whether it believes what a proxy says of where a request comes from.
+    pub x_forwarded: bool,
+}
+
+/// What Synapse refuses beside `matrix_authentication_service`: it is on, or there at all.
+const CONFLICTS: [(&[&str], &str); 12] = [
+    (&["password_config", "enabled"], "password_config.enabled"),
+    (&["enable_registration"], "enable_registration"),
+    (&["enable_registration_captcha"], "enable_registration_captcha"),
+    (&["enable_3pid_changes"], "enable_3pid_changes"),
+    (&["login_via_existing_session", "enabled"], "login_via_existing_session.enabled"),
+    (&["user_consent"], "user_consent"),
+    (&["oidc_providers"], "oidc_providers"),
+    (&["jwt_config", "enabled"], "jwt_config.enabled"),
+    (&["cas_config", "enabled"], "cas_config.enabled"),
+    (&["session_lifetime"], "session_lifetime"),
+    (&["refresh_token_lifetime"], "refresh_token_lifetime"),
+    (&["nonrefreshable_access_token_lifetime"], "nonrefreshable_access_token_lifetime"),
+];
 
 impl HomeserverYaml {
     /// Reads a `homeserver.yaml`.
@@ -94,12 +136,54 @@ impl HomeserverYaml {
         let issuer = get(&["matrix_authentication_service"])
             .filter(|mas| within(mas, &["enabled"]).and_then(Yaml::as_bool) == Some(true))
             .map(|mas| within(mas, &["endpoint"]).and_then(scalar).unwrap_or_default());
-        Ok(Self { server_name, database, pepper, issuer })
+        let set = |keys: &[&str]| get(keys).is_some_and(is_set);
+        let conflicts = CONFLICTS.iter().filter(|(keys, _)| set(keys)).map(|(_, name)| *name);
+        Ok(Self {
+            server_name,
+            database,
+            pepper,
+            issuer,
+            proof: proof(path, &text),
+            experiment: set(&["experimental_features", "msc3861"]),
+            conflicts: conflicts.collect(),
+            listeners: listeners(get(&["listeners"])),
+        })
     }
 }
 
 fn within<'y, 'd>(node: &'y Yaml<'d>, keys: &[&str]) -> Option<&'y Yaml<'d>> {
     keys.iter().try_fold(node, |node, key| node.as_mapping_get(key))
+}
+
+/// Whether something is there and neither off nor empty.
+fn is_set(node: &Yaml<'_>) -> bool {
+    let empty = node.as_mapping().is_some_and(|map| map.is_empty())
+        || node.as_sequence().is_some_and(|list| list.is_empty());
+    !empty && !node.is_null() && node.as_bool() != Some(false)
+}
+
+fn proof(yaml: &Path, text: &impl Fn(&[&str]) -> Option<String>) -> Proof {
+    if let Some(secret) = text(&["matrix_authentication_service", "secret"]) {
+        return Proof::Written(Zeroizing::new(secret));
+    }
+    let file = text(&["matrix_authentication_service", "secret_path"]);
+    file.map_or(Proof::None, |file| Proof::File(beside(yaml, &file)))
+}
+
+fn listeners(node: Option<&Yaml<'_>>) -> Vec<Listening> {
+    let all = node.and_then(Yaml::as_sequence).into_iter().flatten();
+    let listening = |listener: &Yaml<'_>| {
+        let names = within(listener, &["resources"]).and_then(Yaml::as_sequence)?.iter();
+        let names = names.filter_map(|r| within(r, &["names"]).and_then(Yaml::as_sequence));
+        names.flatten().find(|name| name.as_str() == Some("client"))?;
+        let port = within(listener, &["port"]).and_then(Yaml::as_integer);
+        let x_forwarded = within(listener, &["x_forwarded"]).and_then(Yaml::as_bool);
+        Some(Listening {
+            port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
+            x_forwarded: x_forwarded == Some(true),
+        })
+    };
+    all.filter_map(listening).collect()
 }
 
 /// A text, or a number as it is written.

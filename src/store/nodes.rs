@@ -121,9 +121,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        self.read().await?.nodes().await
+    }
+}
+
+impl Tx {
+    /// The nodes that have not said goodbye, by name.
+    pub(super) async fn nodes(&mut self) -> Result<Vec<Node>, StoreError> {
         const SQL: &str =
             "SELECT node, run, seen_at, answers_until, keys, excused FROM nodes ORDER BY node";
-        let rows = self.read().await?.rows(SQL, &[]).await?;
+        let rows = self.rows(SQL, &[]).await?;
         let keys = |text: String| text.split(',').filter_map(KeyId::parse).collect();
         let node = |row: &super::engine::Row| {
             Ok(Node {
@@ -137,9 +144,7 @@ impl Store {
         };
         rows.iter().map(node).collect()
     }
-}
 
-impl Tx {
     /// Whether a key was ever made for this store.
     ///
     /// # Errors

@@ -123,6 +123,15 @@ pub(crate) fn shown(page: &str) -> Vec<String> {
     shown
 }
 
+/// The checks of the doctor as a table of Markdown.
+#[cfg(feature = "server")]
+pub(crate) fn checks(checks: &[amaretti::doctor::Check]) -> String {
+    let row =
+        |check: &amaretti::doctor::Check| format!("| {} | {} |\n", check.name(), check.about());
+    let head = "| check | what has to be so |\n| --- | --- |\n";
+    format!("{head}{}", checks.iter().map(row).collect::<String>())
+}
+
 /// Every number of three digits that is said to be one of characters.
 pub(crate) fn lengths(page: &str) -> Vec<usize> {
     let words: Vec<_> = page.split_whitespace().collect();

@@ -20,6 +20,11 @@ use crate::time::Timestamp;
 
 pub use postgres::{Listener, Server};
 
+/// How many steps lead to the present form of a database.
+pub(super) fn steps() -> u64 {
+    migrations::ALL.len() as u64
+}
+
 /// One argument of a query.
 #[derive(Clone, Copy)]
 pub(super) enum Arg<'a> {
@@ -182,6 +187,11 @@ impl Tx {
             Session::Sqlite(_) => Ok(()),
             Session::Postgres(session) => session.lock_feed().await,
         }
+    }
+
+    /// Whether the database is a file of this machine.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self.session, Session::Sqlite(_))
     }
 
     /// Whether this transaction is the only one that sweeps, up to its end.
