@@ -12,6 +12,8 @@ import traceback
 import accounts
 import away
 import clients
+import looked_at
+import narrowed
 import sessions
 import switch
 from stage import ROOT, Stage, check, failed, passed
@@ -31,7 +33,7 @@ def play(version):
         switch.before(stage)
         stage.start_node()
         stage.start_nginx()
-        for scene in (switch, sessions, accounts, clients, away):
+        for scene in (switch, sessions, narrowed, looked_at, accounts, clients, away):
             scene.play(stage)
         switch.back(stage)
         logs(stage)

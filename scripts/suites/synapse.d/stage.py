@@ -81,12 +81,13 @@ class Stage:
         self.version, self.folder = version, pathlib.Path(folder)
         self.python = ROOT / "target/synapse" / version / "bin/python"
         self.processes = []
-        self.ports = {name: port() for name in ("synapse", "public", "internal", "nginx")}
+        self.ports = {name: port() for name in ("synapse", "public", "internal", "nginx", "guarded")}
         self.url = f"http://127.0.0.1:{self.ports['nginx']}"
         self.secret = secrets.token_hex(16)
         self.appservice = secrets.token_hex(16)
-        (self.folder / "secret").touch(0o600)
-        (self.folder / "secret").write_text(self.secret + "\n")
+        for name, secret in (("secret", self.secret), ("proxy-secret", secrets.token_hex(16))):
+            (self.folder / name).touch(0o600)
+            (self.folder / name).write_text(secret + "\n")
         self.settings = {
             "AMARETTI_SERVER_NAME": SERVER,
             "AMARETTI_DATA": "data",
@@ -97,6 +98,8 @@ class Stage:
             "AMARETTI_HOMESERVER_KIND": "synapse",
             "AMARETTI_HOMESERVER_URL": f"http://127.0.0.1:{self.ports['synapse']}",
             "AMARETTI_HOMESERVER_SECRET_FILE": "secret",
+            "AMARETTI_FORWARD_AUTH_PROXY": "nginx",
+            "AMARETTI_FORWARD_AUTH_SECRET_FILE": "proxy-secret",
             "AMARETTI_REGISTRATION": "open",
             "AMARETTI_ACCESS_TOKEN_LIFETIME": "4s",
             "AMARETTI_TRIES_PER_MINUTE_PASSWORDS": "0",
@@ -132,53 +135,41 @@ class Stage:
                                   "-c", "homeserver.yaml")
         until("Synapse listens", lambda: listens(self.ports["synapse"]), 60)
 
+    def environment(self):
+        return {**os.environ, **self.settings}
+
     def start_node(self):
-        environment = {**os.environ, **self.settings}
-        self.node = self.start("node", BINARY, "serve", env=environment)
+        self.node = self.start("node", BINARY, "serve", env=self.environment())
         until("the node listens", lambda: listens(self.ports["internal"]))
 
     def start_nginx(self):
-        (self.folder / "sites.conf").write_text(self.site())
-        (self.folder / "nginx.conf").write_text(f"""
-            daemon off; pid {self.folder}/nginx.pid; error_log {self.folder}/nginx-error.log;
+        """What `amaretti config nginx` writes, without forward-auth and with it."""
+        self.nginx("nginx")
+        self.nginx("guarded", "--forward-auth")
+
+    def nginx(self, name, *flags):
+        written = self.run("config", "nginx", "--homeserver", "synapse",
+                           "--upstream", f"127.0.0.1:{self.ports['synapse']}",
+                           "--node", self.settings["AMARETTI_LISTEN"],
+                           "--at", f"127.0.0.1:{self.ports[name]}", *flags)
+        log = "/var/log/nginx/matrix.log"
+        if log not in written:
+            raise SystemExit(f"{log} is not in what `amaretti config nginx` writes")
+        at = self.folder / name
+        at.mkdir(mode=0o755)
+        (at / "site.conf").touch(0o600)
+        (at / "site.conf").write_text(written.replace(log, f"{self.folder}/access.log"))
+        (at / "nginx.conf").write_text(f"""
+            daemon off; pid {at}/nginx.pid; error_log {self.folder}/{name}-error.log;
             events {{ }}
             http {{
-                client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxied;
-                fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u;
-                scgi_temp_path {self.folder}/s;
-                include {self.folder}/sites.conf;
+                client_body_temp_path {at}/body; proxy_temp_path {at}/proxied;
+                fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
+                include {at}/site.conf;
             }}""")
-        self.start("nginx", "nginx", "-p", self.folder, "-c", self.folder / "nginx.conf",
-                   "-e", self.folder / "nginx-error.log")
-        until("nginx listens", lambda: listens(self.ports["nginx"]))
-
-    def site(self):
-        """The routes: who wants in or out is ours, everything else Synapse's."""
-        ours = (r"^/_matrix/client/(r0|v3|v1|unstable)/(login|logout|register|refresh|capabilities"
-                r"|delete_devices|account/(password|deactivate))(/|$)"
-                r"|^/_matrix/client/unstable/org\.matrix\.msc(2918|3882)"
-                r"|^/_matrix/client/(r0|v3)/auth/|^/_matrix/static/client/login/")
-        return f"""
-            log_format path '$request_method $uri $status';
-            map "$request_method $uri" $to {{
-                default 127.0.0.1:{self.ports['synapse']};
-                "~^DELETE /_matrix/client/(r0|v3)/devices/" 127.0.0.1:{self.ports['public']};
-            }}
-            server {{
-                listen 127.0.0.1:{self.ports['nginx']};
-                access_log {self.folder}/access.log path;
-                proxy_set_header X-Forwarded-For $remote_addr;
-                proxy_set_header Host $host;
-                proxy_http_version 1.1;
-                proxy_set_header Connection "";
-                location ~ ^/_synapse/(mas|admin) {{ return 404; }}
-                location ~ /auth_(metadata|issuer)$ {{
-                    default_type application/json;
-                    return 404 '{{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request"}}';
-                }}
-                location ~ "{ours}" {{ proxy_pass http://127.0.0.1:{self.ports['public']}; }}
-                location / {{ proxy_pass http://$to; }}
-            }}"""
+        self.start(name, "nginx", "-p", at, "-c", at / "nginx.conf",
+                   "-e", self.folder / f"{name}-error.log")
+        until("nginx listens", lambda: listens(self.ports[name]))
 
     def prepare(self):
         """Synapse's configuration: its own defaults, and what docs/synapse.md says."""
@@ -252,7 +243,7 @@ class Stage:
     def run(self, *arguments, text=""):
         """What a command of ours prints, run beside the node."""
         done = subprocess.run([BINARY, *arguments], input=text, capture_output=True, text=True,
-                              cwd=self.folder, env={**os.environ, **self.settings}, check=False)
+                              cwd=self.folder, env=self.environment(), check=False)
         if done.returncode:
             raise SystemExit(f"amaretti {' '.join(arguments)}: {done.stderr}")
         if arguments[0] == "user":

@@ -1,5 +1,7 @@
 """A Synapse that has lived alone: what it had before the switch, and after going back."""
 
+import time
+
 from stage import check
 
 
@@ -9,6 +11,9 @@ def before(stage):
     stage.early = at_synapse(stage, "POST", "register", body=body).good()
     room = at_synapse(stage, "POST", "createRoom", stage.early["access_token"], {"name": "old"})
     stage.room = room.good()["room_id"]
+    moved = {**body, "username": "moved", "device_id": "POCKET"}
+    stage.moved = at_synapse(stage, "POST", "register", body=moved).good()
+    at_synapse(stage, "POST", "createRoom", stage.moved["access_token"], {}).good()
     stage.stop(stage.synapse)
     stage.configure(linked=True)
     stage.start_synapse()
@@ -32,6 +37,30 @@ def play(stage):
     stage.run("user", "add", "early", "--password-stdin", "--adopt", text=stage.PASSWORD)
     login = stage.login("early").good()
     check("adopted, its user logs in and is in the old room", rooms(stage, login) == [stage.room])
+    moves(stage)
+
+
+def moves(stage):
+    """What `amaretti import synapse` takes over lives on, at both, until it is logged out."""
+    yaml = ["--homeserver-yaml", "homeserver.yaml"]
+    told = stage.run("import", "synapse", *yaml, "--dry-run")
+    check("a rehearsal counts", "WOULD BE TAKEN OVER" in told, told)
+    gone = stage.client("GET", "capabilities", stage.moved["access_token"])
+    check("and takes nothing over", gone.status == 401, gone)
+    stage.run("import", "synapse", *yaml)
+    time.sleep(0.3)
+    who = stage.whoami(stage.moved["access_token"])
+    check("a client that was logged in before the switch lives on", who.status == 200
+          and [who["user_id"], who["device_id"]] == ["@moved:hs.test", "POCKET"], who)
+    told = stage.client("GET", "capabilities", stage.moved["access_token"])
+    check("here too", told.status == 200, told)
+    check("and is in its room", len(rooms(stage, stage.moved)) == 1)
+    check("the old password is good", stage.login("moved").status == 200)
+    stage.client("POST", "logout", stage.moved["access_token"], {}).good()
+    gone = stage.client("GET", "capabilities", stage.moved["access_token"])
+    check("its logout ends it, for good", gone.told() == [401, "M_UNKNOWN_TOKEN", False], gone)
+    gone = stage.whoami(stage.moved["access_token"])
+    check("at Synapse too", gone.status == 401, gone)
 
 
 def back(stage):
