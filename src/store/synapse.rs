@@ -1,6 +1,6 @@
 //! What a Synapse database knows of users, devices and tokens: read, never written.
 //!
-//! Users come in the order of their ids, some at a time, each with everything that is theirs. This
+//! Users come some at a time, each with everything that is theirs. This
 //! file refuses to know what becomes of them.
 
 use std::path::Path;
@@ -111,7 +111,7 @@ impl Synapse {
         })
     }
 
-    /// The next users behind one, in the order of their ids; none at the end.
+    /// The next users behind one, in the order that the database has them in; none at the end.
     ///
     /// # Errors
     /// [`StoreError`] when a row cannot be read.
@@ -183,8 +183,8 @@ const REFRESH: &str = "SELECT old.user_id, old.device_id, old.token, \
          WHERE access_tokens.refresh_token_id = new.id AND access_tokens.used)";
 
 fn owner<'u>(users: &'u mut [SynapseUser], user_id: &str) -> Option<&'u mut SynapseUser> {
-    let at = users.binary_search_by(|user| user.user_id.as_str().cmp(user_id)).ok()?;
-    users.get_mut(at)
+    // By equality: in which order the database has them is its own affair.
+    users.iter_mut().find(|user| user.user_id == user_id)
 }
 
 impl SynapseUser {

@@ -3,10 +3,8 @@
 use amaretti::service::{Rehearsal, TakenOver};
 use amaretti::store::Synapse;
 use serde_json::json;
-use sqlx::ConnectOptions;
-use tempfile::TempDir;
 
-use crate::support::{MINUTE, REFRESH, Town, until};
+use crate::support::{Home, MINUTE, REFRESH, Raw, Town, until};
 
 const PHONE: &str = "syt_Y2Fyb2w_phone_000000";
 const LAPTOP: &str = "MDAxb_from_before_the_year_2021";
@@ -16,19 +14,21 @@ const RENEWING: &str = "syr_ZG9kbw_present_000000";
 /// A Synapse that has been stopped.
 struct Stopped {
     synapse: Synapse,
-    database: sqlx::SqliteConnection,
-    _folder: TempDir,
+    database: Raw,
+    _home: Home,
 }
 
 impl Stopped {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("homeserver.db");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
-        let mut database = options.create_if_missing(true).connect().await.unwrap();
-        let tables = include_str!("synapse.sql");
-        sqlx::raw_sql(tables).execute(&mut database).await.unwrap();
-        Self { synapse: Synapse::in_file(&file).await.unwrap(), database, _folder: folder }
+        let home = Home::bare();
+        let file = home.path().join("homeserver.db");
+        let database = home.foreign(&file).await;
+        database.run_all(include_str!("synapse.sql")).await;
+        let synapse = match home.parameters() {
+            Some(parameters) => Synapse::on_server(&parameters).unwrap(),
+            None => Synapse::in_file(&file).await.unwrap(),
+        };
+        Self { synapse, database, _home: home }
     }
 
     async fn moves_to(&self, town: &Town, rehearsal: Rehearsal) -> TakenOver {
@@ -36,8 +36,8 @@ impl Stopped {
         town.service.take_over(&users, rehearsal).await.unwrap()
     }
 
-    async fn change(&mut self, sql: &'static str) {
-        sqlx::raw_sql(sql).execute(&mut self.database).await.unwrap();
+    async fn change(&self, sql: &'static str) {
+        self.database.run(sql).await;
     }
 }
 
@@ -104,7 +104,7 @@ async fn a_rehearsal_counts_the_same_and_takes_nothing_over() {
 
 #[tokio::test]
 async fn a_second_time_takes_over_what_is_new_and_nothing_else() {
-    let (town, mut stopped) = taken_over().await;
+    let (town, stopped) = taken_over().await;
     stopped
         .change(
             "INSERT INTO access_tokens (id, user_id, device_id, token) \
@@ -135,7 +135,7 @@ async fn a_logout_ends_a_token_that_was_taken_over_for_ever() {
 
 #[tokio::test]
 async fn a_device_that_logged_in_here_is_given_no_old_token() {
-    let (town, mut stopped) = taken_over().await;
+    let (town, stopped) = taken_over().await;
     let more = json!({ "device_id": "PHONE" });
     let login = town.anonymous().password("carol", "fisch", &more).await;
     let here = town.anonymous().of(&login);

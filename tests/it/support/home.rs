@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use amaretti::ident::ServerName;
 use amaretti::store::{Place, Server, Store};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, SqlitePool};
 use tempfile::TempDir;
 
@@ -26,6 +27,15 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new() -> Self {
+        Self::copied_from(template)
+    }
+
+    /// A home for a program that is not ours: in its database there is nothing.
+    pub(crate) fn bare() -> Self {
+        Self::copied_from(|| "template0")
+    }
+
+    fn copied_from(template: impl FnOnce() -> &'static str) -> Self {
         static HOMES: AtomicU64 = AtomicU64::new(0);
         let database = server().map(|_| {
             let name = format!("town_{}_{}", process::id(), HOMES.fetch_add(1, Relaxed));
@@ -33,6 +43,20 @@ impl Home {
             name
         });
         Self { folder: tempfile::tempdir().unwrap(), database }
+    }
+
+    /// The database as libpq's parameters name it, if it is on a server.
+    pub(crate) fn parameters(&self) -> Option<Vec<(String, String)>> {
+        let options: PgConnectOptions = url(self.database.as_ref()?).parse().unwrap();
+        let port = options.get_port().to_string();
+        let database = options.get_database().unwrap();
+        let pairs = [
+            ("host", options.get_host()),
+            ("port", &port),
+            ("user", options.get_username()),
+            ("dbname", database),
+        ];
+        Some(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into())
     }
 
     pub(crate) fn keys(&self) -> PathBuf {
@@ -60,9 +84,16 @@ impl Home {
             Some(name) => Raw::Postgres(PgPool::connect(&url(name)).await.unwrap()),
             None => {
                 let file = self.data().join("amaretti.sqlite");
-                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
-                Raw::Sqlite(SqlitePool::connect_with(options).await.unwrap())
+                Raw::Sqlite(file_of_sqlite(&file).await)
             }
+        }
+    }
+
+    /// The database of a program that is not ours; on SQLite it is made in `file`.
+    pub(crate) async fn foreign(&self, file: &Path) -> Raw {
+        match &self.database {
+            Some(name) => Raw::Postgres(PgPool::connect(&url(name)).await.unwrap()),
+            None => Raw::Sqlite(file_of_sqlite(file).await),
         }
     }
 }
@@ -82,6 +113,14 @@ pub(crate) enum Raw {
 }
 
 impl Raw {
+    /// Runs many statements.
+    pub(crate) async fn run_all(&self, sql: &'static str) {
+        match self {
+            Self::Sqlite(pool) => sqlx::raw_sql(sql).execute(pool).await.map(|_| ()).unwrap(),
+            Self::Postgres(pool) => sqlx::raw_sql(sql).execute(pool).await.map(|_| ()).unwrap(),
+        }
+    }
+
     /// Runs a statement.
     pub(crate) async fn run(&self, sql: &'static str) {
         match self {
@@ -97,6 +136,11 @@ impl Raw {
             Self::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
         }
     }
+}
+
+async fn file_of_sqlite(file: &Path) -> SqlitePool {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    SqlitePool::connect_with(options).await.unwrap()
 }
 
 fn server() -> Option<&'static str> {
