@@ -3,6 +3,8 @@
 #![cfg(test)]
 #![cfg(feature = "server")]
 
+#[path = "config/faces.rs"]
+mod faces;
 #[path = "config/written.rs"]
 mod written;
 
@@ -12,8 +14,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use amaretti::config::{
-    Bytes, Config, ConfigError, DurationError, Foreign, Life, LogFormat, Millis, Origin, Overrides,
-    Proxy, SizeError, parse_duration, parse_size,
+    Bytes, Config, ConfigError, DurationError, Life, LogFormat, Millis, Origin, Overrides,
+    SizeError, parse_duration, parse_size,
 };
 use proptest::prelude::*;
 
@@ -378,27 +380,4 @@ fn the_file_of_the_current_folder_is_read_if_there_is_one() {
     assert!(complaint().contains("no database in elsewhere:"), "{}", complaint());
     fs::write(folder.path().join("amaretti.toml"), "log = 'x'").unwrap();
     assert!(complaint().contains("amaretti.toml, line 1: "), "{}", complaint());
-}
-
-#[test]
-fn the_internal_face_may_be_a_socket() {
-    let config = Config::parse("internal = 'unix:/run/amaretti/internal.sock'").unwrap();
-    assert_eq!(config.internal.to_string(), "unix:/run/amaretti/internal.sock");
-
-    for nonsense in ["unix:", "/run/internal.sock", "unix"] {
-        let said = said(&format!("internal = '{nonsense}'"));
-        assert!(said.contains("unix:/run/amaretti/internal.sock"), "{said}");
-    }
-}
-
-#[test]
-fn a_proxy_that_asks_wants_a_secret() {
-    let said = said("[forward_auth]\nproxy = 'nginx'\n");
-    assert!(said.contains("line 2: forward_auth.proxy = \"nginx\": "), "{said}");
-    assert!(said.contains("`secret_file`"), "{said}");
-
-    let text = "[forward_auth]\nproxy = 'envoy'\nsecret_file = 'x'\nforeign = 'pass'\n";
-    let forward_auth = Config::parse(text).unwrap().forward_auth;
-    assert_eq!(forward_auth.proxy.map(Proxy::name), Some("envoy"));
-    assert_eq!(forward_auth.foreign, Some(Foreign::Pass));
 }

@@ -36,6 +36,7 @@ mod itself;
 mod keys;
 mod limits;
 mod linked;
+mod linked_register;
 mod locked;
 mod login_get;
 mod login_password;
