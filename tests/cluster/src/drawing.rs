@@ -7,8 +7,11 @@ pub(crate) fn draw(latencies: &Latencies, caption: &str) -> String {
     let bins = latencies.histogram();
     let sorted = latencies.sorted();
     let most = bins.iter().map(|(_, count)| *count).max().unwrap_or(1).max(1) as f64;
-    let (left, top, height, step) = (24.0, 74.0, 230.0, 58.0);
-    let width = left * 2.0 + step * bins.len() as f64;
+    let (left, top, height) = (24.0, 74.0, 230.0);
+    // As wide as the words need, and wider for many bins.
+    let count = bins.len().max(1) as f64;
+    let width = f64::max(left * 2.0 + 58.0 * count, 880.0);
+    let step = (width - left * 2.0) / count;
     let mut bars = String::new();
     for (index, (label, count)) in bins.iter().enumerate() {
         let tall = (*count as f64 / most * height).max(if *count > 0 { 1.0 } else { 0.0 });

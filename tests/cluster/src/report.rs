@@ -94,7 +94,7 @@ pub(crate) fn keep(world: &World, figures: &Figures) -> Result<(), String> {
     let text = serde_json::to_string_pretty(&told).map_err(|error| error.to_string())?;
     write("revocation-latency.json", text + "\n")?;
     let caption = format!(
-        "{command}, {date}, {}; three nodes with whole keys, three with access subkeys alone, PostgreSQL 15; \
+        "{command}, {date}, {}; \
          {:.0} % idle",
         processor(),
         figures.idle
