@@ -160,13 +160,9 @@ pub(crate) async fn login_at(world: &World, place: Place, who: &Acting) -> Optio
     (answer.status == 200).then(|| world.model.begin(session_of(who.index, &answer)))
 }
 
-/// Ends a session, or all of its user, at a place, once; tells whether that was acknowledged.
-pub(crate) async fn logout_at(
-    world: &World,
-    place: Place,
-    session: &Rc<Session>,
-    all: bool,
-) -> bool {
+/// Where an end is asked for, and the sessions that it ends: from now on nobody knows of them whether
+/// they live.
+fn to_end(world: &World, session: &Rc<Session>, all: bool) -> (&'static str, Vec<Rc<Session>>) {
     let (path, sessions) = if all {
         (LOGOUT_ALL, world.model.open_of(session.user))
     } else {
@@ -175,6 +171,17 @@ pub(crate) async fn logout_at(
     for session in &sessions {
         session.life.set(Life::Ending);
     }
+    (path, sessions)
+}
+
+/// Ends a session, or all of its user, at a place, once; tells whether that was acknowledged.
+pub(crate) async fn logout_at(
+    world: &World,
+    place: Place,
+    session: &Rc<Session>,
+    all: bool,
+) -> bool {
+    let (path, sessions) = to_end(world, session, all);
     let token = session.token();
     let asked = world.ask(place, Harm::Writes, post(path, Some(&token), "{}")).await;
     let Some(answer) = asked.answer else { return false };
@@ -207,14 +214,7 @@ pub(crate) async fn refresh(world: &World, session: &Session) -> bool {
 
 /// Ends a session, or all of its user.
 pub(crate) async fn logout(world: &Rc<World>, session: &Rc<Session>, all: bool) {
-    let (path, sessions) = if all {
-        (LOGOUT_ALL, world.model.open_of(session.user))
-    } else {
-        (LOGOUT, vec![session.clone()])
-    };
-    for session in &sessions {
-        session.life.set(Life::Ending);
-    }
+    let (path, sessions) = to_end(world, session, all);
     let Some(done) = insist(world, path, Some(&session.token()), &json!({})).await else { return };
     // One whose answer was lost may be done: its repetition is then refused as what has ended.
     let right = done.answer.status == 200 || (done.lost && done.answer.is_hard());
