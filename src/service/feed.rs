@@ -28,7 +28,8 @@ const LISTENING: Duration = Duration::from_millis(200);
 /// How long to wait before trying again to listen.
 const DEAF: Duration = Duration::from_secs(5);
 
-/// How often the snapshot is told how fresh it is.
+/// How much older than what is known a snapshot may say it is before it is told better. What was
+/// known late, because the store was away, is thus no older on the disk once it is fresh again.
 const MARK: Duration = Duration::from_secs(5);
 
 /// How long a look may take; then the store counts as away.
@@ -49,7 +50,7 @@ pub struct Following {
     keeper: Option<Keeper>,
     /// Whether all there is has been read once.
     caught_up: bool,
-    /// When the snapshot was last told how far the feed has been heard.
+    /// How fresh what this node knows was when the snapshot was last told.
     marked: Option<Instant>,
 }
 
@@ -204,10 +205,17 @@ impl Following {
         {
             self.lost.note(rereading.lost(&self.service, &self.care));
         }
-        if self.marked.is_none_or(|marked| marked.elapsed() >= MARK) {
+        if self.fresh_since().is_some_and(|fresh| {
+            self.marked.is_none_or(|marked| fresh.saturating_duration_since(marked) >= MARK)
+        }) {
             self.mark();
         }
         Ok(())
+    }
+
+    /// Everything committed before this instant has been heard.
+    fn fresh_since(&self) -> Option<Instant> {
+        Instant::now().checked_sub(self.service.feed_age()?)
     }
 }
 
@@ -250,7 +258,7 @@ impl Following {
             && self.lost.is_empty()
         {
             keeper.mark(cursor, &self.service);
-            self.marked = Some(Instant::now());
+            self.marked = self.fresh_since();
         }
     }
 }
