@@ -90,18 +90,19 @@ impl Bench {
                 seconds: self.seconds,
             },
         );
+        let said = say(&tables::tables(&report))?;
         if let Some(file) = &self.svg {
             write(file, &drawing::draw(&report))?;
         }
         if let Some(file) = &self.json {
             write(file, &(serde_json::to_string_pretty(&report)? + "\n"))?;
         }
-        say(&tables::tables(&report))
+        Ok(said)
     }
 
     fn measured(&self, field: &Field<'_>, counts: &[usize]) -> Result<contest::Measured, Trouble> {
         let budget = Duration::from_secs(self.seconds);
-        let bar = bar(budget.as_millis(), "{bar:40} {msg}, {eta} left")?;
+        let bar = bar(budget.as_millis(), "{bar:40} {eta} left  {msg}")?;
         let measured = measure(field, counts, budget, |elapsed, rate| {
             bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
             bar.set_message(format!("{} million tokens a second", tables::short(rate / 1e6)));
