@@ -71,7 +71,7 @@ impl Service {
         let overview = store.overview(self.now()).await?;
         let mut tx = store.read().await?;
         let retired = tx.retired_keys().await?.into_iter().collect();
-        let server_from = tx.facts_about("").await?.server_from();
+        let server_from = tx.facts_about_account("").await?.server_from();
         let least = overview.beats.iter().map(|beat| beat.sequence).min();
         let heard = least.unwrap_or(i64::MAX).min(overview.head.saturating_sub(1));
         Ok(Judge { now: overview.now, retired, server_from, heard })

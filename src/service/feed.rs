@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::keeper::Keeper;
 use super::lost::{Lost, Rereading};
 use super::pulse::Pulse;
 use super::{Denial, Failure, KeyCare, Part, Service};
-use crate::store::{Cursor, Listener, Moment, Rights, Store, StoreError};
+use crate::store::{Cursor, Listener, Look, Moment, Rights, Store, StoreError};
 
 /// How long to wait between two looks where nobody says that there is something new.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -41,6 +41,8 @@ pub struct Following {
     store: Store,
     care: Arc<KeyCare>,
     cursor: Option<Cursor>,
+    /// The look at what comes next, while what came before it is learned.
+    ahead: Option<JoinHandle<Result<Look, StoreError>>>,
     pulse: Arc<Pulse>,
     /// When the newest beat was written that was read back.
     proven: Option<Instant>,
@@ -75,6 +77,7 @@ impl Following {
             store,
             care,
             cursor: None,
+            ahead: None,
             pulse: Arc::new(pulse),
             proven: None,
             rereading: None,
@@ -156,11 +159,15 @@ impl Following {
 
     /// Reads what is new, a bounded part of it at a time; gives whether that was all.
     async fn look(&mut self) -> Result<bool, StoreError> {
+        let ahead = self.ahead.take();
         if !self.caught_up {
             // Nothing of this is told to a database that happens to stand in its place.
             self.store.recognise().await?;
         }
-        let look = self.store.look(self.pulse.node(), self.cursor.as_ref()).await?;
+        let look = match ahead {
+            Some(ahead) => ahead.await.map_err(|_| StoreError::Silent)??,
+            None => self.store.look(self.pulse.node(), self.cursor.as_ref()).await?,
+        };
         // The beat was read before the facts: what was committed before it is among them.
         self.proven = self.pulse.read_back(look.beat).or(self.proven);
         let Some(entries) = look.entries else {
@@ -171,6 +178,9 @@ impl Following {
             self.rereading = Some(Rereading::default());
             return Ok(false);
         };
+        if !look.all {
+            self.look_ahead(entries.last().map(|entry| entry.cursor.clone()));
+        }
         for entry in entries {
             if let Some(rereading) = &mut self.rereading {
                 rereading.holds(&entry.fact);
@@ -186,6 +196,14 @@ impl Following {
             self.heard_all().await?;
         }
         Ok(look.all)
+    }
+
+    /// Where there is more to read than is read at once, the next part is read while this one is
+    /// learned: at a start that is half of the time.
+    fn look_ahead(&mut self, from: Option<Cursor>) {
+        let (store, node) = (self.store.clone(), self.pulse.node().to_owned());
+        let look = async move { store.look(&node, from.as_ref()).await };
+        self.ahead = Some(tokio::spawn(look));
     }
 
     /// There is nothing more to read for now.
