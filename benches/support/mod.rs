@@ -89,10 +89,10 @@ impl<'a> Contestant<'a> {
 /// What came out for one contestant.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// Nanoseconds for one piece of work.
     pub(crate) median: f64,
-    min: f64,
+    pub(crate) min: f64,
     max: f64,
     /// Allocations for one piece of work.
     pub(crate) allocations: u64,

@@ -85,9 +85,17 @@ impl Pool {
     /// # Errors
     /// When the keys do not make a ring.
     pub(crate) fn behind(first: usize, sessions: usize) -> Result<Self, Box<dyn Error>> {
+        Self::keyed(4, first, sessions)
+    }
+
+    /// The same sessions, signed with so many keys in turn.
+    ///
+    /// # Errors
+    /// When the keys do not make a ring.
+    pub(crate) fn keyed(count: u64, first: usize, sessions: usize) -> Result<Self, Box<dyn Error>> {
         let mut keys = Keyring::default();
         let mut secrets = Vec::new();
-        for number in 77..81 {
+        for number in 77..77 + count {
             let mut seed = number;
             let key = Key::from_bytes(&[(); 32].map(|()| (next(&mut seed) >> 24) as u8))?;
             keys.hold(&key)?;

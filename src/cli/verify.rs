@@ -12,6 +12,7 @@ use super::outcome::instant;
 use super::token::Given;
 use super::{Done, Place, Trouble, place_of, say};
 use crate::config::Config;
+use crate::ident::DeviceId;
 use crate::keyfile::{self, Held};
 use crate::keyring::Keyring;
 use crate::occasion::{self, PathScratch};
@@ -81,7 +82,7 @@ impl Verify {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let kind = presented.claimed().kind;
-        let Known { facts, retired, source } = known(config, presented.user_id().as_str()).await?;
+        let Known { facts, retired, source } = known(config, &presented).await?;
         let ring = ring(config, retired)?;
         let mut room = PathScratch::new();
         let asked = match &self.path {
@@ -136,7 +137,7 @@ pub(super) fn ring(config: &Config, retired: Vec<KeyId>) -> Result<Keyring, Trou
     Ok(ring)
 }
 
-/// What the database knows, as far as one user's tokens are concerned.
+/// What the database knows, as far as one token is concerned.
 struct Known {
     facts: Revocations,
     retired: Vec<KeyId>,
@@ -144,12 +145,14 @@ struct Known {
     source: String,
 }
 
-async fn known(config: &Config, user_id: &str) -> Result<Known, Trouble> {
+async fn known(config: &Config, presented: &Presented<'_>) -> Result<Known, Trouble> {
     let place = place_of(config)?;
     match Store::open_existing(&place, &config.server_name).await {
         Ok(store) => {
             let mut tx = store.read().await?;
-            let facts = tx.facts_about(user_id).await?;
+            let device = presented.device_id().map(DeviceId::as_str);
+            let (session, user) = (presented.claimed().session, presented.user_id().as_str());
+            let facts = tx.facts_against(Some(session), device, user).await?;
             let retired = tx.retired_keys().await?;
             let source = format!("logouts: as the database {place} has them");
             Ok(Known { facts, retired, source })

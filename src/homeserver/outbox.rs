@@ -126,7 +126,7 @@ impl Link {
         if !ours {
             return Ok(Telling::Nothing);
         }
-        let ended = tx.facts_about(user_id).await?.account(user) == Standing::Deactivated;
+        let ended = tx.facts_about_account(user_id).await?.account(user) == Standing::Deactivated;
         Ok(match device_id {
             _ if ended => Telling::End,
             None => {

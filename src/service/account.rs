@@ -97,7 +97,7 @@ impl Service {
     /// [`Failure`] when the store is away, and then nothing has happened.
     pub async fn set_standing(&self, user_id: &str, change: Change) -> Result<bool, Denial> {
         let mut tx = self.store()?.begin_for(user_id).await?;
-        let facts = tx.facts_about(user_id).await?;
+        let facts = tx.facts_about_account(user_id).await?;
         let user = UserId::parse(user_id).map_err(|_| Declined::InvalidUsername)?;
         let Some(at) = tx.tick(user_id, self.store_now()).await? else { return Ok(false) };
         let now = facts.account(user);
@@ -148,7 +148,7 @@ impl Service {
         }
         let end = now.plus(self.policy.login_life);
         let end = caller.ends_at.map_or(end, |ends_at| ends_at.min(end));
-        let facts = tx.facts_about(&caller.user_id).await?;
+        let facts = tx.facts_about_account(&caller.user_id).await?;
         let session = SessionId::new(beginning(caller, &facts)?, random()?);
         let token = self.sign_login(caller, session, now, end)?;
         // A login token that a session asked for is for a login and proves nothing else.

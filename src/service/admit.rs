@@ -7,6 +7,7 @@ use super::uses::Uses;
 use super::{Denial, Failure, Reason, Service};
 use crate::ident::{DeviceId, UserId};
 use crate::revocations::Revocations;
+use crate::store::{StoreError, Tx};
 use crate::time::Timestamp;
 use crate::token::{
     AccountState, Authentic, Bearer, Facts, Gate, NoFacts, Occasion, Presented, Refusal, Scratch,
@@ -179,6 +180,11 @@ impl Caller {
             ends_at: bearer.ends_at(),
             minted_until: bearer.identifier().expires_at,
         }
+    }
+
+    /// What the store knows against the session and its account.
+    pub(super) async fn facts(&self, tx: &mut Tx) -> Result<Revocations, StoreError> {
+        tx.facts_against(Some(self.session), self.device_id.as_deref(), &self.user_id).await
     }
 
     /// Whether the session lives by these facts: every write asks again inside its transaction.

@@ -85,7 +85,7 @@ impl Service {
         announced: Option<&Announced>,
     ) -> Result<(Granted, Option<Fact>), Denial> {
         let Beginning { user_id, display_name, chosen, .. } = *beginning;
-        let facts = tx.facts_about(user_id).await?;
+        let facts = tx.facts_about_account(user_id).await?;
         self.may_begin(user_id, &facts)?;
         let now = self.now();
         // A user who is new here, by a clock that is behind, begins behind the end of all sessions.

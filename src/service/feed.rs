@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::keeper::Keeper;
 use super::lost::{Lost, Rereading};
 use super::pulse::Pulse;
 use super::{Denial, Failure, KeyCare, Part, Service};
-use crate::store::{Cursor, Listener, Moment, Rights, Store, StoreError};
+use crate::store::{Cursor, Listener, Look, Moment, Rights, Store, StoreError};
 
 /// How long to wait between two looks where nobody says that there is something new.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -28,7 +28,8 @@ const LISTENING: Duration = Duration::from_millis(200);
 /// How long to wait before trying again to listen.
 const DEAF: Duration = Duration::from_secs(5);
 
-/// How often the snapshot is told how fresh it is.
+/// How much older than what is known a snapshot may say it is before it is told better. What was
+/// known late, because the store was away, is thus no older on the disk once it is fresh again.
 const MARK: Duration = Duration::from_secs(5);
 
 /// How long a look may take; then the store counts as away.
@@ -40,6 +41,8 @@ pub struct Following {
     store: Store,
     care: Arc<KeyCare>,
     cursor: Option<Cursor>,
+    /// The look at what comes next, while what came before it is learned.
+    ahead: Option<JoinHandle<Result<Look, StoreError>>>,
     pulse: Arc<Pulse>,
     /// When the newest beat was written that was read back.
     proven: Option<Instant>,
@@ -49,7 +52,7 @@ pub struct Following {
     keeper: Option<Keeper>,
     /// Whether all there is has been read once.
     caught_up: bool,
-    /// When the snapshot was last told how far the feed has been heard.
+    /// How fresh what this node knows was when the snapshot was last told.
     marked: Option<Instant>,
 }
 
@@ -74,6 +77,7 @@ impl Following {
             store,
             care,
             cursor: None,
+            ahead: None,
             pulse: Arc::new(pulse),
             proven: None,
             rereading: None,
@@ -155,11 +159,15 @@ impl Following {
 
     /// Reads what is new, a bounded part of it at a time; gives whether that was all.
     async fn look(&mut self) -> Result<bool, StoreError> {
+        let ahead = self.ahead.take();
         if !self.caught_up {
             // Nothing of this is told to a database that happens to stand in its place.
             self.store.recognise().await?;
         }
-        let look = self.store.look(self.pulse.node(), self.cursor.as_ref()).await?;
+        let look = match ahead {
+            Some(ahead) => ahead.await.map_err(|_| StoreError::Silent)??,
+            None => self.store.look(self.pulse.node(), self.cursor.as_ref()).await?,
+        };
         // The beat was read before the facts: what was committed before it is among them.
         self.proven = self.pulse.read_back(look.beat).or(self.proven);
         let Some(entries) = look.entries else {
@@ -170,6 +178,9 @@ impl Following {
             self.rereading = Some(Rereading::default());
             return Ok(false);
         };
+        if !look.all {
+            self.look_ahead(entries.last().map(|entry| entry.cursor.clone()));
+        }
         for entry in entries {
             if let Some(rereading) = &mut self.rereading {
                 rereading.holds(&entry.fact);
@@ -185,6 +196,14 @@ impl Following {
             self.heard_all().await?;
         }
         Ok(look.all)
+    }
+
+    /// Where there is more to read than is read at once, the next part is read while this one is
+    /// learned: at a start that is half of the time.
+    fn look_ahead(&mut self, from: Option<Cursor>) {
+        let (store, node) = (self.store.clone(), self.pulse.node().to_owned());
+        let look = async move { store.look(&node, from.as_ref()).await };
+        self.ahead = Some(tokio::spawn(look));
     }
 
     /// There is nothing more to read for now.
@@ -204,10 +223,17 @@ impl Following {
         {
             self.lost.note(rereading.lost(&self.service, &self.care));
         }
-        if self.marked.is_none_or(|marked| marked.elapsed() >= MARK) {
+        if self.fresh_since().is_some_and(|fresh| {
+            self.marked.is_none_or(|marked| fresh.saturating_duration_since(marked) >= MARK)
+        }) {
             self.mark();
         }
         Ok(())
+    }
+
+    /// Everything committed before this instant has been heard.
+    fn fresh_since(&self) -> Option<Instant> {
+        Instant::now().checked_sub(self.service.feed_age()?)
     }
 }
 
@@ -250,7 +276,7 @@ impl Following {
             && self.lost.is_empty()
         {
             keeper.mark(cursor, &self.service);
-            self.marked = Some(Instant::now());
+            self.marked = self.fresh_since();
         }
     }
 }

@@ -64,7 +64,7 @@ impl Service {
         if self.link.is_none() {
             return Ok(None);
         }
-        let facts = self.store()?.read().await?.facts_about(user_id).await?;
+        let facts = self.store()?.read().await?.facts_about_account(user_id).await?;
         self.may_begin(user_id, &facts)?;
         let Some(mut held) = self.hold(user_id).await? else { return Ok(None) };
         held.account().await.map_err(|error| match error {

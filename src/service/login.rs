@@ -214,10 +214,8 @@ impl Service {
         let announced =
             if known { None } else { self.announce(&beginning).await.map_err(nobody)? };
         let mut tx = store.begin_for(&spent.caller.user_id).await?;
-        spent
-            .caller
-            .judge(&tx.facts_about(&spent.caller.user_id).await?, Gate::EvenLocked)
-            .map_err(refused)?;
+        let known = spent.caller.facts(&mut tx).await?;
+        spent.caller.judge(&known, Gate::EvenLocked).map_err(refused)?;
         match tx.claim(&claim, self.store_now()).await? {
             Claimed::Never => Err(wrong(LoginTokenFault::Spent)),
             Claimed::Before(result) => self.again(&mut tx, &spent, &result, &beginning).await,
@@ -285,7 +283,7 @@ impl Service {
             ends_at: None,
             minted_until: None,
         };
-        again.judge(&tx.facts_about(&again.user_id).await?, Gate::EvenLocked).map_err(refused)?;
+        again.judge(&again.facts(tx).await?, Gate::EvenLocked).map_err(refused)?;
         if !self.may_repeat(session) {
             return Err(wrong(LoginTokenFault::Spent));
         }

@@ -106,7 +106,13 @@ async fn knows(tx: &mut Tx, fact: &Fact) -> Result<bool, Denial> {
     if matches!(fact, Fact::Key { .. } | Fact::Imported(_)) {
         return Ok(tx.says(fact).await?);
     }
-    let known = tx.facts_about(fact.user().unwrap_or_default()).await?;
+    let (session, device) = match fact {
+        Fact::Session { session, .. } => (Some(*session), None),
+        Fact::Device { device, .. } => (None, Some(&**device)),
+        _ => (None, None),
+    };
+    let user = fact.user().unwrap_or_default();
+    let known = tx.facts_against(session, device, user).await?;
     let before = all(&known);
     known.append(fact);
     Ok(before == all(&known))

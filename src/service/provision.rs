@@ -12,6 +12,7 @@ use super::events::{Event, labels};
 use super::generation::Mark;
 use super::mint::Minting;
 use super::{Caller, Denial, Failure, Service};
+use crate::revocations::Revocations;
 use crate::store::{Claim, StoreError, Tx};
 use crate::time::Timestamp;
 use crate::token::{Gate, KeyId, Kind, SessionId, Token};
@@ -94,9 +95,12 @@ impl Service {
         }
         let name = format!("provision:{user_id} {device_id}");
         let known = tx.claim_result(&name).await?;
-        let facts = tx.facts_about(user_id).await?;
         let device = tx.device(user_id, device_id).await?;
         let there = device.as_ref().map(|device| caller(wanted, device.session));
+        let facts = match &there {
+            Some(caller) => caller.facts(&mut tx).await?,
+            None => Revocations::default(),
+        };
         let lives = |caller: &Caller| caller.judge(&facts, Gate::EvenLocked).is_ok();
         if let Some(caller) = there.filter(lives)
             && !wanted.replace

@@ -56,7 +56,7 @@ impl Service {
         self.may_renew(bearer, now)?;
 
         let mut tx = self.store()?.begin_for(&caller.user_id).await?;
-        caller.judge(&tx.facts_about(&caller.user_id).await?, Gate::Unlocked).map_err(refused)?;
+        caller.judge(&caller.facts(&mut tx).await?, Gate::Unlocked).map_err(refused)?;
         let renewal = tx.renewal(caller.session).await?;
         let mut renewal = renewal.ok_or(wrong(RefreshFault::Retired))?;
         let (presented, settled) = (Mark::of(bearer), renewal.generation);

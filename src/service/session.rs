@@ -154,8 +154,7 @@ impl Service {
     /// A transaction in which the caller's session lives and its account may act.
     pub(super) async fn judged(&self, caller: &Caller, gate: Gate) -> Result<Tx, Denial> {
         let mut tx = self.store()?.begin_for(&caller.user_id).await?;
-        let facts = tx.facts_about(&caller.user_id).await?;
-        caller.judge(&facts, gate)?;
+        caller.judge(&caller.facts(&mut tx).await?, gate)?;
         Ok(tx)
     }
 

@@ -41,9 +41,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn devices(&self, user_id: Option<&str>) -> Result<Vec<Device>, StoreError> {
-        const SQL: &str = "SELECT user_id, device_id, session, display_name, created_at \
-             FROM devices WHERE $1 IS NULL OR user_id = $1 ORDER BY user_id, created_at, device_id";
-        let rows = self.read().await?.rows(SQL, &[Arg::Maybe(user_id)]).await?;
+        // One query for both would read the devices of everybody either way.
+        const ALL: &str = "SELECT user_id, device_id, session, display_name, created_at \
+             FROM devices ORDER BY user_id, created_at, device_id";
+        const OWN: &str = "SELECT user_id, device_id, session, display_name, created_at \
+             FROM devices WHERE user_id = $1 ORDER BY created_at, device_id";
+        let mut tx = self.read().await?;
+        let rows = match user_id {
+            Some(user_id) => tx.rows(OWN, &[Arg::Text(user_id)]).await?,
+            None => tx.rows(ALL, &[]).await?,
+        };
         rows.iter().map(Device::read).collect()
     }
 }

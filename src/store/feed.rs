@@ -12,7 +12,7 @@ use crate::imports::Imported;
 use crate::random::random;
 use crate::revocations::{Fact, Revocations};
 use crate::time::Timestamp;
-use crate::token::KeyId;
+use crate::token::{KeyId, SessionId};
 
 /// How many entries are read at once.
 const BATCH: i64 = 4096;
@@ -168,26 +168,50 @@ impl Tx {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn says(&mut self, fact: &Fact) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT 1 FROM feed WHERE kind = $1 AND value = $2 \
-             AND ($3 IS NULL OR user_id = $3)";
+        const NOBODY: &str =
+            "SELECT 1 FROM feed WHERE user_id IS NULL AND kind = $1 AND value = $2";
+        const USER: &str = "SELECT 1 FROM feed WHERE user_id = $3 AND kind = $1 AND value = $2";
         let Fields { kind, user_id, value, .. } = Fields::of(fact);
         let args = [Arg::Text(kind), Arg::Maybe(value.as_deref()), Arg::Maybe(user_id.as_deref())];
-        Ok(self.row(SQL, &args).await?.is_some())
+        let row = match user_id {
+            Some(_) => self.row(USER, &args).await?,
+            None => self.row(NOBODY, args.get(..2).unwrap_or_default()).await?,
+        };
+        Ok(row.is_some())
     }
 
-    /// Everything known against one user, as this transaction sees it: what a write judges its
-    /// bearer by.
+    /// What is known against one session of a user, as this transaction sees it: what a write judges
+    /// its bearer by. Of other devices, and of single sessions but this one, nothing is read, so the
+    /// cost hardly depends on how many of them the user has ended.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away or an entry cannot be read.
-    pub async fn facts_about(&mut self, user_id: &str) -> Result<Revocations, StoreError> {
+    pub async fn facts_against(
+        &mut self,
+        session: Option<SessionId>,
+        device_id: Option<&str>,
+        user_id: &str,
+    ) -> Result<Revocations, StoreError> {
         const SQL: &str = "SELECT sequence, random, kind, user_id, device_id, session, tick, value \
-             FROM feed WHERE user_id = $1 OR (user_id IS NULL AND kind = 'server')";
+             FROM feed WHERE (user_id = $1 AND (kind IN ('user', 'account') \
+                 OR (kind = 'device' AND device_id = $2) OR (kind = 'session' AND session = $3))) \
+             OR (user_id IS NULL AND kind = 'server')";
+        let session = session.map(|session| session.to_string());
+        let args = [Arg::Text(user_id), Arg::Maybe(device_id), Arg::Maybe(session.as_deref())];
         let facts = Revocations::default();
-        for row in self.rows(SQL, &[Arg::Text(user_id)]).await? {
+        for row in self.rows(SQL, &args).await? {
             facts.append(&Entry::read(&row)?.fact);
         }
         Ok(facts)
+    }
+
+    /// How an account stands, and the endings of all sessions of its user, as this transaction sees
+    /// them. No session is to be judged by these alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away or an entry cannot be read.
+    pub async fn facts_about_account(&mut self, user_id: &str) -> Result<Revocations, StoreError> {
+        self.facts_against(None, None, user_id).await
     }
 }
 

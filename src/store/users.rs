@@ -121,9 +121,14 @@ impl Tx {
         user_id: Option<&str>,
         known: Timestamp,
     ) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE users SET tick = $2 \
-             WHERE tick < $2 AND ($1 IS NULL OR user_id = $1)";
-        self.run(SQL, &[Arg::Maybe(user_id), Arg::Int(number(known))]).await.map(|_| ())
+        const ALL: &str = "UPDATE users SET tick = $1 WHERE tick < $1";
+        const ONE: &str = "UPDATE users SET tick = $1 WHERE tick < $1 AND user_id = $2";
+        let known = Arg::Int(number(known));
+        match user_id {
+            Some(user_id) => self.run(ONE, &[known, Arg::Text(user_id)]).await,
+            None => self.run(ALL, &[known]).await,
+        }
+        .map(|_| ())
     }
 
     /// Takes everybody's next tick and gives the greatest there is: from here to the commit nobody

@@ -1,9 +1,11 @@
 //! `POST /logout`: one session ends, at once and for good.
 
-use amaretti::revocations::Standing;
+use std::collections::HashSet;
+
+use amaretti::revocations::{Fact, Standing};
 use serde_json::json;
 
-use crate::support::{ALICE, HOUR, LOCKED, LOGOUT, Town, Wanted, session_of};
+use crate::support::{ALICE, BOB, HOUR, LOCKED, LOGOUT, Town, Wanted, session_of};
 
 #[tokio::test]
 async fn a_token_is_dead_once_it_has_logged_out() {
@@ -143,6 +145,39 @@ async fn a_logout_is_judged_by_what_others_have_written_heard_of_or_not() {
     let answer = alice.logout().await;
 
     answer.is(401, "M_UNKNOWN_TOKEN").hard();
+}
+
+#[tokio::test]
+async fn a_write_reads_what_bears_on_its_session_and_of_others_nothing() {
+    let town = Town::new().await;
+    let (alice, bob) = (town.alice_on("PHONE").await, town.bob().await);
+    let session = session_of(&alice.token);
+    let (user, from) = (|| Box::from(ALICE), town.now().plus(9));
+    let device = |device: &str| Fact::Device { user: user(), device: device.into(), from };
+    let bearing = [
+        Fact::User { user: user(), from, exempt: Some(session_of(&bob.token)) },
+        device("PHONE"),
+        Fact::Session { user: user(), session },
+        Fact::Server { from },
+        Fact::Account { user: user(), at: from, standing: LOCKED },
+    ];
+    let others = [
+        device("LAPTOP"),
+        Fact::Session { user: user(), session: session_of(&bob.token) },
+        Fact::User { user: BOB.into(), from: from.plus(9), exempt: None },
+    ];
+    for fact in bearing.iter().chain(&others) {
+        town.write_unheard(fact).await;
+    }
+
+    let mut tx = town.store.read().await.unwrap();
+    let facts = tx.facts_against(Some(session), Some("PHONE"), ALICE).await.unwrap();
+
+    let mut read = HashSet::new();
+    facts.each(|fact| {
+        read.insert(fact);
+    });
+    assert_eq!(read, HashSet::from(bearing));
 }
 
 #[tokio::test]

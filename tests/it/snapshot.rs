@@ -70,6 +70,27 @@ async fn a_snapshot_that_is_too_old_decides_nothing_until_the_store_is_heard() {
 }
 
 #[tokio::test]
+async fn what_has_become_fresh_again_is_fresh_on_the_disk_too() {
+    let (town, alice, _) = town().await;
+    lose_feed(&town).await;
+    town.wait(5 * MINUTE + 1);
+    let again = town.starts_at(town.now(), kept()).await.unwrap();
+    let _following = again.follow();
+    find_feed(&town).await;
+    until("the store is heard", async || alice.at(&again).whoami().await.status == 200).await;
+
+    // The store is away once more: nothing that is heard later is marked.
+    lose_feed(&town).await;
+    until("the snapshot can be started from", async || {
+        match again.starts_at(again.now(), kept()).await {
+            Ok(third) => alice.at(&third).whoami().await.status == 200,
+            Err(_) => false,
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_clock_that_was_set_back_makes_no_snapshot_younger() {
     let (town, alice, _) = town().await;
     lose_feed(&town).await;

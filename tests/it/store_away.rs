@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use amaretti::revocations::Fact;
 use serde_json::json;
 
-use crate::support::{ALICE, ALICES_PASSWORD, Raw, Setting, Town, Wanted, until};
+use crate::support::{ALICE, ALICES_PASSWORD, LOCKED, Raw, Setting, Town, until};
 
 #[tokio::test]
 async fn bearers_go_on() {
@@ -151,9 +152,9 @@ async fn a_logout_that_fails_halfway_has_not_happened() {
 async fn a_row_that_cannot_be_read_is_our_fault() {
     let town = Town::new().await;
     let (alice, raw) = (town.alice().await, town.raw_database().await);
-    let aside = town.bearing(Wanted { device: None, ..Wanted::access() });
-    aside.logout().await.good();
-    raw.run("UPDATE feed SET session = 'damaged' WHERE session IS NOT NULL").await;
+    town.write_unheard(&Fact::Account { user: ALICE.into(), at: town.now(), standing: LOCKED })
+        .await;
+    raw.run("UPDATE feed SET value = 'damaged' WHERE kind = 'account'").await;
 
     alice.logout().await.unavailable();
     alice.whoami().await.good();

@@ -16,6 +16,8 @@ use crate::wire::Wire;
 pub(crate) const OWNER: &str = "amaretti";
 /// The role of a node that only verifies.
 pub(crate) const VERIFIER: &str = "amaretti_verify";
+/// How many lines of its log are shown of a node that has failed.
+const LAST_WORDS: usize = 20;
 /// How old the facts of a node may be before it answers 503.
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(18);
 /// Before this they are never too old: a beat is a second old before the next one is written, and a
@@ -104,6 +106,13 @@ impl Node {
         self.folder.join("log")
     }
 
+    /// The end of what it has had to say.
+    pub(crate) fn last_words(&self) -> String {
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")
+    }
+
     /// Starts the process and waits until it is ready; gives how long that took.
     pub(crate) async fn start(&self, lines: &Lines) -> Result<Duration, String> {
         self.spawn()?;
@@ -126,6 +135,14 @@ impl Node {
             Ok(answer) => (answer.status, answer.text),
             Err(why) => (0, why),
         }
+    }
+
+    /// How old what it knows is, as its metrics tell.
+    pub(crate) async fn feed_age(&self, lines: &Lines) -> Option<Duration> {
+        let answer = lines.ask(self.internal, get("/metrics", None)).await.ok()?;
+        let line =
+            answer.text.lines().find_map(|line| line.strip_prefix("amaretti_feed_age_seconds "));
+        Some(Duration::from_secs_f64(line?.trim().parse().ok()?))
     }
 
     /// Kills it.
