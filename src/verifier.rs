@@ -105,13 +105,11 @@ impl<F: Facts> Verifier<F> {
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Refusal> {
         let ring = self.ring.load();
-        let authentic = Presented::read(text, scratch)?.authenticate(&**ring).map_err(
-            |refusal| match refusal {
-                Refusal::UnknownKey(id) if !ring.is_retired(id) => Refusal::KeyNotHeld(id),
-                refusal => refusal,
-            },
-        )?;
-        authentic.clear(&self.facts, occasion)
+        let verdict = self.facts.admit(Presented::read(text, scratch)?, &**ring, occasion);
+        verdict.map_err(|refusal| match refusal {
+            Refusal::UnknownKey(id) if !ring.is_retired(id) => Refusal::KeyNotHeld(id),
+            refusal => refusal,
+        })
     }
 }
 
