@@ -247,7 +247,7 @@ fn imported(effort: Effort) -> Outcome<Table> {
             imports.learn(&taken_over(number, &text(number)));
         }
         if let (Some(before), Some(after)) = (before, resident())
-            && size >= 100_000
+            && size >= 1_000_000
         {
             let each = after.saturating_sub(before) as f64 / size as f64;
             println!("{size} tokens taken over: {each:.0} bytes each");

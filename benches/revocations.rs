@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Every verification is of another user, four hundred thousand of them in turn, so that what is
-//! known of one has left the caches when it is asked for again. The facts are those of a device each
-//! that was logged out before the session began. Memory is what the process has from the system.
+//! known of one has left the caches when it is asked for again. Of each user a device was logged out
+//! before the session began; of every second stranger beside them, after all sessions had begun.
+//! Memory is what the process has from the system.
 
 #[expect(dead_code, reason = "each benchmark uses a part of it")]
 mod support;
@@ -16,13 +17,16 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use amaretti::revocations::{Fact, Revocations};
-use amaretti::time::{SystemClock, Timestamp};
+use amaretti::time::{CoarseClock, Timestamp};
 use amaretti::token::{NoFacts, Presented, Scratch};
 use support::sessions::{Pool, bearer};
 use support::{Contestant, Effort, Figures, interleave, print};
 
 /// When the devices were logged out: before every session that is measured.
 const LOGGED_OUT: u64 = 1_600_000_000_000;
+
+/// When devices of strangers were: after every session had begun.
+const LATER: u64 = 1_750_000_000_000;
 
 /// How many users something is known of.
 const SIZES: [usize; 3] = [100_000, 2_000_000, 10_000_000];
@@ -40,8 +44,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (user, from) = (session.user.as_str().into(), session.id.beginning().plus(1 << 36));
         sets[2].append(&Fact::User { user, from, exempt: Some(session.id) });
     }
+    let again = &Pool::behind(4 * pool.sessions.len(), effort.sessions)?;
+    for session in &again.sessions {
+        let (user, device) = (session.user.as_str().into(), session.device.as_str().into());
+        sets[2].append(&Fact::Device { user, device, from: session.id.beginning() });
+    }
     println!();
-    let table = measure(effort, pool, spared, &sets)?;
+    let table = measure(effort, [pool, spared, again], &sets)?;
     let [_, nothing, ..] = table;
     print(effort, &table, &[("x nothing", nothing.median)]);
     Ok(())
@@ -49,14 +58,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn measure(
     effort: Effort,
-    pool: &Pool,
-    spared: &Pool,
+    [pool, spared, again]: [&Pool; 3],
     [small, middle, large]: &[Revocations; 3],
-) -> Result<[Figures; 8], Box<dyn Error>> {
-    let clock = &SystemClock::default();
+) -> Result<[Figures; 9], Box<dyn Error>> {
+    let clock = &CoarseClock::default();
     let strangers = &Pool::behind(pool.sessions.len(), effort.sessions)?.tokens(&[])?;
     let tokens = &pool.tokens(&[])?;
-    let spared = &spared.tokens(&[])?;
+    let (spared, again) = (&spared.tokens(&[])?, &again.tokens(&[])?);
     let empty = &Revocations::default();
     let ahead = |facts| move |text: &str| admits(pool, clock, facts, text);
     let plain = |text: &str| pool.admits(clock, large, &mut Scratch::new(), text);
@@ -69,6 +77,7 @@ fn measure(
         Contestant::reading("facts about 2,000,000 users", tokens, ahead(middle)),
         Contestant::reading("facts about 10,000,000 users", tokens, ahead(large)),
         Contestant::reading("the same, nothing known of this one", strangers, ahead(large)),
+        Contestant::reading("the same, its device ended as it began", again, ahead(large)),
         Contestant::reading("the same, spared by a password change", spared, ahead(large)),
         Contestant::reading("10,000,000, memory not asked for ahead", tokens, plain),
     ];
@@ -77,7 +86,7 @@ fn measure(
 
 /// As a node does it: the memory of the facts is asked for while the chain is computed.
 #[inline]
-fn admits(pool: &Pool, clock: &SystemClock, facts: &Revocations, text: &str) -> bool {
+fn admits(pool: &Pool, clock: &CoarseClock, facts: &Revocations, text: &str) -> bool {
     let mut scratch = Scratch::new();
     let Ok(presented) = Presented::read(text, &mut scratch) else { return false };
     let facts = facts.ahead(&presented);
@@ -91,8 +100,9 @@ fn built(pool: &Pool, size: usize) -> Revocations {
     let start = Instant::now();
     for number in 0..size {
         let known = pool.sessions.get(number / every).filter(|_| number % every == 0);
+        let at = if known.is_none() && number % 2 == 1 { LATER } else { LOGGED_OUT };
         let user = known.map_or_else(|| stranger(number), |session| session.user.clone());
-        facts.append(&logged_out(user, LOGGED_OUT));
+        facts.append(&logged_out(user, at));
     }
     let taken = start.elapsed();
     let each = taken.as_secs_f64() * 1e6 / size as f64;
@@ -111,7 +121,7 @@ fn append_more(facts: &Revocations, size: usize) {
     let mut taken: Vec<_> = numbers
         .take(200_000)
         .map(|number| {
-            let fact = logged_out(stranger(number), LOGGED_OUT + 1);
+            let fact = logged_out(stranger(number), LATER + 1);
             let start = Instant::now();
             facts.append(black_box(&fact));
             start.elapsed()

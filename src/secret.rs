@@ -7,8 +7,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use constant_time_eq::constant_time_eq_32;
-use sha2::{Digest, Sha256};
+use constant_time_eq::constant_time_eq;
 use zeroize::Zeroizing;
 
 /// Fewest characters of a secret: as hexadecimal digits they are 128 bits.
@@ -55,7 +54,6 @@ pub enum SecretError {
 /// A secret that two programs share. It has no `Debug`, and is wiped when dropped.
 pub struct Secret {
     text: Zeroizing<String>,
-    digest: [u8; 32],
 }
 
 /// The first line of a file that nobody but its owner and its group may read.
@@ -109,14 +107,14 @@ impl Secret {
         if placeholder || seen.iter().filter(|seen| **seen).count() < DIFFERENT {
             return Err("it is a placeholder");
         }
-        let digest = Sha256::digest(text).into();
-        Ok(Self { text: Zeroizing::new(text.to_owned()), digest })
+        Ok(Self { text: Zeroizing::new(text.to_owned()) })
     }
 
-    /// Whether somebody knows the secret; takes the same time whatever is right about it.
+    /// Whether somebody knows the secret; takes the same time whatever is right about it. Of another
+    /// length it is refused at once: how long the secret is, is no secret.
     #[must_use]
     pub fn is(&self, presented: &[u8]) -> bool {
-        constant_time_eq_32(&Sha256::digest(presented).into(), &self.digest)
+        constant_time_eq(presented, self.text.as_bytes())
     }
 
     /// The secret itself, to be sent to whoever shares it. Look twice at who calls this.

@@ -9,7 +9,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::Face;
 use super::answer::Outcome;
@@ -19,8 +20,8 @@ use crate::token::Bearer;
 pub(super) async fn whoami(
     State(face): State<Arc<Face>>,
     request: Parts,
-) -> Result<Json<Value>, Outcome> {
-    face.bearer(&request, |bearer| Json(who(bearer)))
+) -> Result<Response, Outcome> {
+    face.bearer(&request, |bearer| Json(Who::of(bearer)).into_response())
 }
 
 /// Enough of `/sync` for a client to see that its token lives.
@@ -66,12 +67,21 @@ pub(super) async fn versions() -> Json<Value> {
     ] }))
 }
 
-fn who(bearer: &Bearer<'_>) -> Value {
-    let mut who = Map::new();
-    who.insert("user_id".to_owned(), bearer.user_id().as_str().into());
-    if let Some(device) = bearer.device_id() {
-        who.insert("device_id".to_owned(), device.as_str().into());
+/// Somebody, as a client is told of itself.
+#[derive(Serialize)]
+struct Who<'b> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<&'b str>,
+    is_guest: bool,
+    user_id: &'b str,
+}
+
+impl<'b> Who<'b> {
+    fn of(bearer: &'b Bearer<'_>) -> Self {
+        Self {
+            device_id: bearer.device_id().map(|device| device.as_str()),
+            is_guest: bearer.is_guest(),
+            user_id: bearer.user_id().as_str(),
+        }
     }
-    who.insert("is_guest".to_owned(), bearer.is_guest().into());
-    Value::Object(who)
 }

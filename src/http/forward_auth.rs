@@ -10,7 +10,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
@@ -57,8 +57,7 @@ async fn forward_auth(State(face): State<Arc<Face>>, request: Request) -> Respon
     let (request, _) = request.into_parts();
     let response = told(&face, &request);
     let (status, took) = (response.status(), began.elapsed());
-    // However the proxy asks, it is one question.
-    face.latencies.count(&Method::GET, Some(FORWARD_AUTH), status, took);
+    face.latencies.count_forward_auth(status, took);
     response
 }
 
@@ -68,7 +67,11 @@ fn told(face: &Face, request: &Parts) -> Response {
         headers.map_err(|outcome| face.noted(outcome, &asked))
     });
     match judged {
-        Ok(headers) => (StatusCode::OK, headers).into_response(),
+        Ok(headers) => {
+            let mut response = Response::default();
+            *response.headers_mut() = headers;
+            response
+        }
         Err(outcome) if face.is_asked_by(Proxy::Nginx) => {
             // Of anything but these two, nginx writes the line of the request into its error log,
             // query and all.

@@ -20,12 +20,14 @@ pub(super) const IDENTITY: [HeaderName; 5] = [USER_ID, DEVICE_ID, SESSION_ID, GU
 
 /// What the upstream is told of a bearer.
 pub(super) fn identity(bearer: &Bearer<'_>) -> Result<HeaderMap, Outcome> {
-    let mut headers = HeaderMap::with_capacity(8);
+    // These, the credential and the length: in a block that the allocator keeps at hand.
+    let mut headers = HeaderMap::with_capacity(6);
     headers.insert(USER_ID, escaped(bearer.user_id().as_str())?);
     if let Some(device) = bearer.device_id() {
         headers.insert(DEVICE_ID, escaped(device.as_str())?);
     }
-    headers.insert(SESSION_ID, written(&bearer.session().to_string())?);
+    let session = HeaderValue::try_from(bearer.session().to_string());
+    headers.insert(SESSION_ID, session.map_err(|_| Outcome::MissingToken)?);
     let guest = if bearer.is_guest() { "true" } else { "false" };
     headers.insert(GUEST, HeaderValue::from_static(guest));
     let mut labels = String::new();

@@ -11,6 +11,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::http::{Method, StatusCode};
 
+use super::family::FORWARD_AUTH;
+
 /// Upper bounds of the buckets, in microseconds; the last bucket has none.
 const BOUNDS: [u64; 16] = [
     100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
@@ -34,11 +36,18 @@ struct Histogram {
 /// One histogram a class of status: 1xx to 5xx.
 type Classes = [Histogram; 5];
 
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
 type Routes = HashMap<Box<str>, Arc<Classes>>;
 
 /// The latencies of one node.
 #[derive(Default)]
-pub struct Latencies([ArcSwap<Routes>; METHODS.len() + 1]);
+pub struct Latencies {
+    /// By method, then by route.
+    routes: [ArcSwap<Routes>; METHODS.len() + 1],
+    /// Of the one route that is asked for every request of others, so that it is not looked up.
+    forward_auth: Classes,
+}
 
 /// The latencies of one method, route and class.
 pub(super) struct Latency {
@@ -61,35 +70,46 @@ impl Latencies {
         took: Duration,
     ) {
         let at = METHODS.iter().position(|known| known == method).unwrap_or(METHODS.len());
-        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        let Some(routes) = self.0.get(at) else { return };
-        let classes = classes(routes, route.unwrap_or(NO_ROUTE));
-        let Some(histogram) = classes.get(class) else { return };
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.partition_point(|bound| *bound < us);
-        if let Some(bucket) = histogram.buckets.get(bucket) {
-            bucket.fetch_add(1, Relaxed);
-        }
-        histogram.sum_us.fetch_add(us, Relaxed);
+        let Some(routes) = self.routes.get(at) else { return };
+        count(&classes(routes, route.unwrap_or(NO_ROUTE)), status, took);
+    }
+
+    /// Counts a question of a proxy: however it asks, it is one question.
+    pub(super) fn count_forward_auth(&self, status: StatusCode, took: Duration) {
+        count(&self.forward_auth, status, took);
     }
 
     /// Everything that has been counted.
     pub(super) fn read(&self) -> Vec<Latency> {
         let mut read = Vec::new();
-        for (at, routes) in self.0.iter().enumerate() {
+        for (histogram, class) in self.forward_auth.iter().zip(CLASSES) {
+            read.extend(histogram.read(Method::GET.as_str(), FORWARD_AUTH, class));
+        }
+        for (at, routes) in self.routes.iter().enumerate() {
             let method = METHODS.get(at).map_or("other", Method::as_str);
             let method = METHODS.iter().map(Method::as_str).find(|m| *m == method);
             let routes = routes.load();
             let mut routes: Vec<_> = routes.iter().collect();
             routes.sort_by_key(|(route, _)| *route);
             for (route, classes) in routes {
-                for (histogram, class) in classes.iter().zip(["1xx", "2xx", "3xx", "4xx", "5xx"]) {
+                for (histogram, class) in classes.iter().zip(CLASSES) {
                     read.extend(histogram.read(method.unwrap_or("other"), route, class));
                 }
             }
         }
         read
     }
+}
+
+fn count(classes: &Classes, status: StatusCode, took: Duration) {
+    let class = usize::from(status.as_u16() / 100).saturating_sub(1);
+    let Some(histogram) = classes.get(class) else { return };
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let bucket = BOUNDS.partition_point(|bound| *bound < us);
+    if let Some(bucket) = histogram.buckets.get(bucket) {
+        bucket.fetch_add(1, Relaxed);
+    }
+    histogram.sum_us.fetch_add(us, Relaxed);
 }
 
 fn classes(routes: &ArcSwap<Routes>, route: &str) -> Arc<Classes> {

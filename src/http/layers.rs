@@ -41,20 +41,19 @@ pub(super) const CORS: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-/// Lets any web page ask; a preflight is answered here and reaches no endpoint.
-pub(super) async fn cors(request: Request, next: Next) -> Response {
-    let mut response = if request.method() == Method::OPTIONS {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
-    response.headers_mut().extend(CORS);
-    response
+/// Whom a listener serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Clients: any web page may ask, and what has begun to be done is done.
+    Public,
+    /// Proxies, the homeserver and operators, who ask and have nothing done.
+    Internal,
 }
 
-/// One line a request: who, what, how it went, why not; and the numbers of the same.
-pub(super) async fn logged(
-    State(face): State<Arc<Face>>,
+/// All of it in one layer: each more would copy the rest of the stack for each request. One line a
+/// request: who, what, how it went, why not; and the numbers of the same.
+pub(super) async fn framed(
+    State((face, side)): State<(Arc<Face>, Side)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -63,7 +62,15 @@ pub(super) async fn logged(
     let seat = Seat::default();
     request.extensions_mut().insert(seat.clone());
     let began = Instant::now();
-    let response = next.run(request).await;
+    // A preflight is answered here and reaches no endpoint.
+    let mut response = if side == Side::Public && method == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        bounded(&face, side, request, next).await
+    };
+    if side == Side::Public {
+        response.headers_mut().extend(CORS);
+    }
     let took = began.elapsed();
     let route = route.as_ref().map(MatchedPath::as_str);
     face.latencies.count(&method, route, response.status(), took);
@@ -85,19 +92,17 @@ pub(super) async fn logged(
 
 /// A path up to where a token begins, which somebody may have put there by mistake.
 pub(super) fn shown(path: &str) -> &str {
-    let prefixes = ["mma_", "mmr_", "mml_", "mmi_", "mmu_", "access_token="];
-    let cut = prefixes.iter().filter_map(|prefix| path.find(prefix)).min();
+    let begins = |four: &[u8]| matches!(four, [b'm', b'm', b'a' | b'r' | b'l' | b'i' | b'u', b'_']);
+    let token = path.as_bytes().windows(4).position(begins);
+    let named = if path.contains('=') { path.find("access_token=") } else { None };
+    let cut = token.into_iter().chain(named).min();
     cut.and_then(|cut| path.get(..cut)).unwrap_or(path)
 }
 
 /// Gives up on what takes too long.
-pub(super) async fn bounded(
-    State(face): State<Arc<Face>>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn bounded(face: &Face, side: Side, request: Request, next: Next) -> Response {
     let refreshes = request.uri().path().ends_with("refresh");
-    match tokio::time::timeout(face.patience, whole(&face, request, next)).await {
+    match tokio::time::timeout(face.patience, whole(face, side, request, next)).await {
         Ok(response) => response,
         Err(_) if refreshes => Outcome::TimedOut.without_verdict(),
         Err(_) => Outcome::TimedOut.into_response(),
@@ -106,8 +111,9 @@ pub(super) async fn bounded(
 
 /// Serves a request to its end, also when its client hangs up or its time is over: what has begun
 /// to be done is done, and told.
-async fn whole(face: &Face, request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+async fn whole(face: &Face, side: Side, request: Request, next: Next) -> Response {
+    let asks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if asks || side == Side::Internal {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
@@ -128,4 +134,25 @@ pub(super) async fn unknown_path() -> Outcome {
 /// The endpoint is there, for other methods.
 pub(super) async fn wrong_method() -> Outcome {
     Outcome::WrongMethod
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_up_to_where_a_token_begins() {
+        for (path, told) in [
+            ("/_matrix/client/v3/sync", "/_matrix/client/v3/sync"),
+            ("/a/mma_xyz/b", "/a/"),
+            ("/mmr_x", "/"),
+            ("/x=mml_x", "/x="),
+            ("/é/mmi_mmu_", "/é/"),
+            ("/a/access_token=mma_x", "/a/"),
+            ("/commands/mmx_/=", "/commands/mmx_/="),
+            ("", ""),
+        ] {
+            assert_eq!(shown(path), told);
+        }
+    }
 }

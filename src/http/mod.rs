@@ -39,6 +39,8 @@ pub use latencies::Latencies;
 pub use listen::{Listener, serve};
 pub use metrics::{METRICS, Metric, Sort};
 
+use layers::Side;
+
 use crate::config::Networks;
 use crate::secret::Secret;
 use crate::service::Service;
@@ -109,7 +111,7 @@ pub fn public(face: Arc<Face>) -> Router {
     }
     let validity = "/_matrix/client/v1/register/m.login.registration_token/validity";
     router = router.route(validity, get(register::validity));
-    framed(with_refresh(router, face.token_refresh), &face, true)
+    framed(with_refresh(router, face.token_refresh), &face, Side::Public)
 }
 
 /// Whoever brings a refresh token.
@@ -139,16 +141,14 @@ pub fn internal(face: Arc<Face>) -> Router {
         .route("/oauth2/introspect", post(introspect::one))
         .route("/_amaretti/introspect", post(introspect::many))
         .route("/.well-known/openid-configuration", get(introspect::discovery));
-    let router = framed(router, &face, false);
+    let router = framed(router, &face, Side::Internal);
     if face.forward_auth.is_some() { router.merge(forward_auth::routes(face)) } else { router }
 }
 
-fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, public: bool) -> Router {
-    let router =
-        router.fallback(layers::unknown_path).method_not_allowed_fallback(layers::wrong_method);
-    let router = router.layer(middleware::from_fn_with_state(face.clone(), layers::bounded));
-    let router = if public { router.layer(middleware::from_fn(layers::cors)) } else { router };
+fn framed(router: Router<Arc<Face>>, face: &Arc<Face>, side: Side) -> Router {
     router
-        .layer(middleware::from_fn_with_state(face.clone(), layers::logged))
+        .fallback(layers::unknown_path)
+        .method_not_allowed_fallback(layers::wrong_method)
+        .layer(middleware::from_fn_with_state((face.clone(), side), layers::framed))
         .with_state(face.clone())
 }

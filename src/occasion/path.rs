@@ -85,7 +85,7 @@ impl<'p> Segment<'p> {
         let path = path.strip_prefix('/').ok_or(PathError::Relative)?;
         let mut free = scratch.0.as_mut_slice();
         let mut count = 0;
-        for raw in path.split('/') {
+        for raw in path.as_bytes().split(|byte| *byte == b'/') {
             let slot = room.get_mut(count).ok_or(PathError::TooDeep)?;
             let (length, escaped) = decode(raw, free)?;
             let (text, rest) = free.split_at_mut_checked(length).ok_or(PathError::TooLong)?;
@@ -142,8 +142,12 @@ const FREE: &[&str] = &[
 ];
 
 /// Decodes a segment; says how long it became and whether there was anything to decode.
-fn decode(raw: &str, free: &mut [u8]) -> Result<(usize, bool), PathError> {
-    let mut bytes = raw.as_bytes();
+fn decode(raw: &[u8], free: &mut [u8]) -> Result<(usize, bool), PathError> {
+    if !raw.iter().any(|byte| matches!(byte, b'#' | b'\\' | b'%')) {
+        free.get_mut(..raw.len()).ok_or(PathError::TooLong)?.copy_from_slice(raw);
+        return Ok((raw.len(), false));
+    }
+    let mut bytes = raw;
     let mut slots = free.iter_mut();
     let mut length = 0;
     while let [first, tail @ ..] = bytes {

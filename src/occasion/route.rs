@@ -98,6 +98,12 @@ impl Route {
         self.pieces.get(..self.depth).unwrap_or_default()
     }
 
+    /// What a request has in common with this row, if it falls under it: see [`shape`].
+    pub(super) const fn shape(&self) -> u32 {
+        let [first, ..] = self.pieces;
+        shape(self.prefix, self.depth, first)
+    }
+
     /// Every path of the row, from the root, with its placeholders.
     pub fn paths(&self) -> impl Iterator<Item = String> {
         let root = match self.prefix {
@@ -128,6 +134,16 @@ impl Route {
         self.across_rooms = true;
         self
     }
+}
+
+/// Prefix, depth, and the length and first byte of the first piece, which is no placeholder in any
+/// row: what tells most rows from one another without looking at them.
+pub(super) const fn shape(prefix: Prefix, depth: usize, first: &str) -> u32 {
+    let byte = match first.as_bytes() {
+        [byte, ..] => *byte,
+        [] => 0,
+    };
+    (byte as u32) << 24 | (first.len() as u32) << 8 | (depth as u32) << 2 | prefix as u32
 }
 
 /// A row that needs a token.

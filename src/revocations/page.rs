@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! page    entry*
-//! entry   length u32, mark 1, length of the user id 1, user id, record
+//! entry   length u32, mark 3, length of the user id 1, user id, record
 //! record  what there is 1, [from 6], [exempt 16, unspared from 6], [standing 1, at 6],
 //!         count u32, (from 6, end of the name u32)*, names, (session 16)*
 //! ```
@@ -14,6 +14,7 @@
 //! from [`Record::write`] alone; should they be short all the same, what lacks counts as nothing.
 
 use super::fact::{Fact, Standing};
+use super::horizon::Mark;
 use super::record::Record;
 use crate::time::Timestamp;
 use crate::token::{Account, AccountState, EndedBy, SessionId};
@@ -30,8 +31,7 @@ pub(super) struct Entries<'p>(pub(super) &'p [u8]);
 pub(super) struct Entry<'p> {
     /// The whole of it, its length included.
     pub(super) bytes: &'p [u8],
-    /// A byte of the user's hash.
-    pub(super) mark: u8,
+    pub(super) mark: Mark,
     pub(super) user: &'p [u8],
     record: &'p [u8],
 }
@@ -44,9 +44,9 @@ impl<'p> Entry<'p> {
 }
 
 impl<'p> Entries<'p> {
-    /// The entry of a user. The mark is a byte of the user's hash: most others differ in it.
+    /// The entry of a user, whose mark hardly anybody shares.
     #[inline]
-    pub(super) fn of(mut self, mark: u8, user: &str) -> Option<Entry<'p>> {
+    pub(super) fn of(mut self, mark: Mark, user: &str) -> Option<Entry<'p>> {
         self.find(|entry| entry.mark == mark && entry.user == user.as_bytes())
     }
 }
@@ -59,18 +59,21 @@ impl<'p> Iterator for Entries<'p> {
         let bytes = self.0;
         let length = 4 + u32::from_le_bytes(*bytes.first_chunk()?) as usize;
         let (bytes, rest) = bytes.split_at_checked(length)?;
-        let [_, _, _, _, mark, length, tail @ ..] = bytes else { return None };
+        let [_, _, _, _, a, b, c, length, tail @ ..] = bytes else { return None };
+        let mark = Mark::from_bytes([*a, *b, *c]);
         let (user, record) = tail.split_at_checked(usize::from(*length))?;
         self.0 = rest;
-        Some(Entry { bytes, mark: *mark, user, record })
+        Some(Entry { bytes, mark, user, record })
     }
 }
 
 /// Writes the entry of a user.
-pub(super) fn write(page: &mut Vec<u8>, mark: u8, user: &str, record: &Record) {
+pub(super) fn write(page: &mut Vec<u8>, mark: Mark, user: &str, record: &Record) {
     let start = page.len();
     // User ids are at most 255 bytes long.
-    page.extend([0, 0, 0, 0, mark, user.len() as u8]);
+    page.extend([0; 4]);
+    page.extend(mark.to_bytes());
+    page.push(user.len() as u8);
     page.extend(user.as_bytes());
     record.write(page);
     let length = (page.len() - start - 4) as u32;

@@ -13,14 +13,15 @@ use std::sync::{Mutex, PoisonError};
 
 use arc_swap::{ArcSwapAny, Guard};
 
+use super::horizon::Mark;
 use super::page::{Entries, Entry, View, write};
 use super::record::Record;
 use super::rows::{Page, Rows, bytes};
 use crate::time::Timestamp;
 
-/// How many users share a page, on average. More make pages longer to copy and to search, fewer
-/// cost more bytes a user.
-const USERS_A_PAGE: usize = 6;
+/// How many users and devices of whom something is known share a page, on average. More make pages
+/// longer to copy and to search and leave some without a place in the horizons, fewer cost more bytes.
+const NAMES_A_PAGE: usize = 6;
 
 /// What is known of every user.
 pub(super) struct Table {
@@ -28,6 +29,8 @@ pub(super) struct Table {
     /// Buckets that are in use, at least one.
     buckets: AtomicUsize,
     users: AtomicUsize,
+    /// Users and devices.
+    names: AtomicUsize,
     rows: Rows,
     writer: Mutex<()>,
 }
@@ -38,6 +41,7 @@ impl Default for Table {
             seed: RandomState::new(),
             buckets: AtomicUsize::new(1),
             users: AtomicUsize::new(0),
+            names: AtomicUsize::new(0),
             rows: Rows::default(),
             writer: Mutex::new(()),
         }
@@ -52,8 +56,9 @@ pub(super) struct Key<'u> {
 }
 
 impl Key<'_> {
-    fn mark(self) -> u8 {
-        (self.hash >> 56) as u8
+    #[inline]
+    fn mark(self) -> Mark {
+        Mark::of(self.hash)
     }
 }
 
@@ -79,8 +84,10 @@ impl Table {
     #[inline]
     pub(super) fn expect(&self, key: Key<'_>) {
         let bucket = bucket(key.hash, self.buckets.load(Ordering::Acquire));
-        if let Some((chunk, at)) = self.rows.chunk(bucket) {
-            prefetch_index::prefetch_index(&chunk.horizons, at);
+        if let Some(horizons) =
+            self.rows.chunk(bucket).and_then(|(chunk, at)| chunk.horizons.get(at))
+        {
+            horizons.expect();
         }
     }
 
@@ -166,7 +173,11 @@ impl Table {
         }
         write(&mut next, key.mark(), user, &record);
         chunk.put(at, &next);
-        if is_new && self.users.fetch_add(1, Ordering::Relaxed) >= buckets * USERS_A_PAGE {
+        self.users.fetch_add(usize::from(is_new), Ordering::Relaxed);
+        // A user counts by its devices, and once for itself if it has none.
+        let names = |record: &Record| record.devices.len().max(1);
+        let more = names(&record) - if is_new { 0 } else { names(&known) };
+        if self.names.fetch_add(more, Ordering::Relaxed) + more > buckets * NAMES_A_PAGE {
             let split = self.split(buckets);
             self.fill(&split);
             self.publish(&split);

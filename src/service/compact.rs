@@ -4,7 +4,7 @@
 //! dead. What remains comes to the same in every memory. This file refuses to know how entries are
 //! read and dropped.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Denial, Service};
 use crate::ident::{DeviceId, UserId};
@@ -91,10 +91,12 @@ impl Judge {
             group.iter().for_each(|entry| facts.append(&entry.fact));
             facts.append(&Fact::Server { from: self.server_from });
         }
+        let mut others = Others::new();
+        group.iter().for_each(|entry| others.entry(about(&entry.fact)).or_default().push(entry));
         let mut silent = vec![false; group.len()];
         for (at, entry) in group.iter().enumerate() {
             let goes = entry.cursor.sequence() <= self.heard
-                && (self.is_covered(entry, group)
+                && (self.is_covered(entry, &others)
                     || match &entry.fact {
                         // Tokens of another issuer are signed with no key of ours.
                         Fact::User { .. } | Fact::Device { .. } | Fact::Session { .. } => {
@@ -131,7 +133,7 @@ impl Judge {
 
     /// Whether another entry of the group says as much and more. Of two that say the same the later
     /// one stays.
-    fn is_covered(&self, entry: &Kept, group: &[Kept]) -> bool {
+    fn is_covered(&self, entry: &Kept, others: &Others<'_>) -> bool {
         let by_server = match &entry.fact {
             Fact::User { from, .. } | Fact::Device { from, .. } => *from <= self.server_from,
             Fact::Session { session, .. } => session.beginning() < self.server_from,
@@ -140,12 +142,27 @@ impl Judge {
             }
         };
         let later = |other: &Kept| other.cursor.sequence() > entry.cursor.sequence();
+        let alike = Some(about(&entry.fact)).filter(|about| *about != (None, None));
+        let of = |about| others.get(&about).into_iter().flatten();
         by_server
-            || group.iter().any(|other| {
+            || of((None, None)).chain(alike.into_iter().flat_map(of)).any(|other| {
                 other.cursor != entry.cursor
                     && covers(&other.fact, &entry.fact)
                     && (later(other) || !covers(&entry.fact, &other.fact))
             })
+    }
+}
+
+/// Entries of one group by what they are about.
+type Others<'k> = HashMap<(Option<&'k str>, Option<SessionId>), Vec<&'k Kept>>;
+
+/// The device or the session it is about, if it is about one. Nothing covers it but what is about
+/// the same, and what is about none.
+fn about(fact: &Fact) -> (Option<&str>, Option<SessionId>) {
+    match fact {
+        Fact::Device { device, .. } => (Some(device), None),
+        Fact::Session { session, .. } => (None, Some(*session)),
+        _ => (None, None),
     }
 }
 

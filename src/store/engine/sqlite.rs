@@ -30,9 +30,9 @@ impl Pool {
             // A revocation is answered after the commit: it must have reached the disk by then.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
-            // Rows that the engine's thread may be ahead by. The default of 50 makes it fall asleep
-            // and be woken twenty thousand times while a feed of a million entries is read.
-            .row_buffer_size(4096);
+            // Rows that the engine's thread may be ahead by. With the default of 50 two threads wake
+            // each other twenty thousand times while a feed of a million entries is read.
+            .row_buffer_size(512);
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(5))
