@@ -18,7 +18,7 @@ use amaretti::ident::UserId;
 use amaretti::revocations::{Fact, Revocations};
 use amaretti::time::Timestamp;
 use amaretti::token::{
-    Grant, Keys, Kind, MAX_CHARS, Occasion, Presented, Purpose, Refusal, Scratch,
+    Facts, Grant, Keys, Kind, MAX_CHARS, Occasion, Presented, Purpose, Refusal, Scratch,
 };
 use sha2::block_api::compress256;
 use support::sessions::{END, Pool};
@@ -154,9 +154,7 @@ impl Bench {
         let mut scratch = Scratch::new();
         let occasion = Occasion::new(Purpose::Request, self.now);
         let presented = Presented::read(text, &mut scratch)?;
-        let facts = facts.ahead(&presented);
-        let authentic = presented.authenticate_while(&self.pool.keys, || facts.nearer())?;
-        let bearer = authentic.clear(&facts, &occasion)?;
+        let bearer = facts.admit(presented, &self.pool.keys, &occasion)?;
         black_box::<(UserId<'_>, _)>((bearer.user_id(), bearer.device_id()));
         Ok(())
     }

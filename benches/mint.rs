@@ -13,7 +13,7 @@ mod support;
 use std::error::Error;
 use std::hint::black_box;
 
-use amaretti::time::{Clock, SystemClock};
+use amaretti::time::{Clock, CoarseClock};
 use amaretti::token::{MAX_CHARS, NoFacts, Scratch};
 use support::hmac_chain::HmacChain;
 use support::json_web_token::JsonWebTokens;
@@ -23,7 +23,7 @@ use support::{Contestant, Effort, interleave, print};
 fn main() -> Result<(), Box<dyn Error>> {
     let effort = Effort::asked_for();
     let pool = &Pool::new(effort.sessions)?;
-    let clock = &SystemClock::default();
+    let clock = &CoarseClock::default();
     let hmac = &HmacChain::new(&pool.secrets);
     let jwt = &JsonWebTokens::new(&pool.secrets);
     let ours = &pool.tokens(&[])?;

@@ -17,7 +17,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use amaretti::revocations::{Fact, Revocations};
-use amaretti::time::{SystemClock, Timestamp};
+use amaretti::time::{CoarseClock, Timestamp};
 use amaretti::token::{NoFacts, Presented, Scratch};
 use support::sessions::{Pool, bearer};
 use support::{Contestant, Effort, Figures, interleave, print};
@@ -61,7 +61,7 @@ fn measure(
     [pool, spared, again]: [&Pool; 3],
     [small, middle, large]: &[Revocations; 3],
 ) -> Result<[Figures; 9], Box<dyn Error>> {
-    let clock = &SystemClock::default();
+    let clock = &CoarseClock::default();
     let strangers = &Pool::behind(pool.sessions.len(), effort.sessions)?.tokens(&[])?;
     let tokens = &pool.tokens(&[])?;
     let (spared, again) = (&spared.tokens(&[])?, &again.tokens(&[])?);
@@ -86,7 +86,7 @@ fn measure(
 
 /// As a node does it: the memory of the facts is asked for while the chain is computed.
 #[inline]
-fn admits(pool: &Pool, clock: &SystemClock, facts: &Revocations, text: &str) -> bool {
+fn admits(pool: &Pool, clock: &CoarseClock, facts: &Revocations, text: &str) -> bool {
     let mut scratch = Scratch::new();
     let Ok(presented) = Presented::read(text, &mut scratch) else { return false };
     let facts = facts.ahead(&presented);

@@ -15,7 +15,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use amaretti::revocations::{Fact, Revocations};
-use amaretti::time::{Clock, SystemClock, Timestamp};
+use amaretti::time::{Clock, CoarseClock, Timestamp};
 use amaretti::token::{MAX_CHARS, NoFacts, Scratch};
 use sha2::block_api::compress256;
 use support::hmac_chain::HmacChain;
@@ -54,7 +54,7 @@ fn goal(what: &str, is: &str, bound: &str, met: bool) -> bool {
 
 fn measure(effort: Effort) -> Result<[Figures; 9], Box<dyn Error>> {
     let pool = &Pool::new(effort.sessions)?;
-    let clock = &SystemClock::default();
+    let clock = &CoarseClock::default();
     let [none, one, four] = [0, 1, 4].map(|n| pool.tokens(APPENDED.get(..n).unwrap_or_default()));
     let (none, one, four) = (&none?, &one?, &four?);
     let (empty, known) = (&Revocations::default(), &known(pool, effort.sessions * 10));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::keyring::Keyring;
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, CoarseClock};
 use crate::token::{Bearer, Facts, NoFacts, Occasion, Presented, Purpose, Refusal, Scratch};
 
 /// A ring without a key: whoever judged by it would turn everybody away.
@@ -44,13 +44,13 @@ pub struct Verifier<F = NoFacts> {
 }
 
 impl<F: Facts> Verifier<F> {
-    /// Judges by these keys and facts, and by the clock of the operating system.
+    /// Judges by these keys and facts, and by the [`CoarseClock`].
     ///
     /// # Errors
     /// [`NoKeys`] for an empty ring.
     pub fn new(ring: Keyring, facts: F) -> Result<Self, NoKeys> {
         let ring = ArcSwap::new(checked(ring)?);
-        Ok(Self { ring, facts, clock: Box::new(SystemClock::default()), audience: None })
+        Ok(Self { ring, facts, clock: Box::new(CoarseClock::default()), audience: None })
     }
 
     /// Judges by another clock.
@@ -105,13 +105,11 @@ impl<F: Facts> Verifier<F> {
         occasion: &Occasion<'_>,
     ) -> Result<Bearer<'s>, Refusal> {
         let ring = self.ring.load();
-        let authentic = Presented::read(text, scratch)?.authenticate(&**ring).map_err(
-            |refusal| match refusal {
-                Refusal::UnknownKey(id) if !ring.is_retired(id) => Refusal::KeyNotHeld(id),
-                refusal => refusal,
-            },
-        )?;
-        authentic.clear(&self.facts, occasion)
+        let verdict = self.facts.admit(Presented::read(text, scratch)?, &**ring, occasion);
+        verdict.map_err(|refusal| match refusal {
+            Refusal::UnknownKey(id) if !ring.is_retired(id) => Refusal::KeyNotHeld(id),
+            refusal => refusal,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use amaretti::ident::{DeviceId, UserId};
 use amaretti::keyring::Keyring;
-use amaretti::time::{Clock, SystemClock, Timestamp};
+use amaretti::time::{Clock, Timestamp};
 use amaretti::token::{
     Authentic, Facts, Grant, Key, KeyId, Keys, Kind, Occasion, Presented, Purpose, Refusal,
     Scratch, SessionId, Token,
@@ -124,7 +124,7 @@ impl Pool {
     #[inline]
     pub(crate) fn admits<F: Facts>(
         &self,
-        clock: &SystemClock,
+        clock: &impl Clock,
         facts: &F,
         scratch: &mut Scratch,
         text: &str,
@@ -148,7 +148,7 @@ impl Pool {
 pub(crate) fn bearer<F: Facts>(
     authentic: Result<Authentic<'_>, Refusal>,
     facts: &F,
-    clock: &SystemClock,
+    clock: &impl Clock,
 ) -> bool {
     let occasion = Occasion::new(Purpose::Request, clock.now());
     authentic.and_then(|authentic| authentic.clear(facts, &occasion)).is_ok_and(|bearer| {

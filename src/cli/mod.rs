@@ -4,6 +4,7 @@
 
 mod anatomy;
 mod ask;
+mod bench;
 mod config;
 mod doctor;
 mod explain;
@@ -82,6 +83,8 @@ enum Command {
     Import(import::Import),
     /// Look at an installation and say what to mend; nothing is changed
     Doctor(doctor::Doctor),
+    /// Measure how fast this machine verifies and mints
+    Bench(bench::Bench),
     /// Show every setting there is, and make configurations of proxies
     #[command(subcommand)]
     Config(config::Settings),
@@ -194,6 +197,7 @@ pub fn run() -> ExitCode {
         Command::RegistrationToken(registration) => registration.run(),
         Command::Import(import) => import.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Config(settings) => settings.run(),
     };
     outcome::exit(done)

@@ -21,7 +21,9 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::ident::{DeviceId, UserId};
 use crate::time::Timestamp;
-use crate::token::{Account, EndedBy, Facts, Presented, SessionId};
+use crate::token::{
+    Account, Bearer, EndedBy, Facts, Keys, Occasion, Presented, Refusal, SessionId,
+};
 use page::View;
 use table::{Held, Key, Table};
 
@@ -135,6 +137,17 @@ impl Facts for Revocations {
     ) -> Result<Account, EndedBy> {
         self.judge(self.users.key(user.as_str()), Seen::Nothing, device, session)
     }
+
+    #[inline]
+    fn admit<'s, K: Keys + ?Sized>(
+        &self,
+        presented: Presented<'s>,
+        keys: &K,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Refusal> {
+        let ahead = self.ahead(&presented);
+        presented.authenticate_while(keys, || ahead.nearer())?.clear(&ahead, occasion)
+    }
 }
 
 /// Facts about one session whose memory has been asked for ahead: see [`Revocations::ahead`].
@@ -187,7 +200,7 @@ impl Facts for Ahead<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::AccountState;
+    use crate::token::{AccountState, Grant, Key, Kind, Purpose, Scratch};
 
     const ALICE: &str = "@alice:hs";
 
@@ -282,31 +295,53 @@ mod tests {
         }
     }
 
+    fn key() -> Key {
+        Key::from_bytes(&core::array::from_fn(|i| i as u8)).unwrap()
+    }
+
+    fn token(beginning: u64) -> String {
+        let grant = Grant {
+            kind: Kind::Access,
+            user: UserId::parse(ALICE).unwrap(),
+            device: DeviceId::parse("D").ok(),
+            guest: false,
+            session: session(beginning),
+            generation: 0,
+            issued_at: at(1),
+            expires_at: None,
+            carried: &[],
+        };
+        grant.mint(&key().subkey(Kind::Access)).unwrap().reveal().to_owned()
+    }
+
+    /// Facts of a device that ended at this instant.
+    fn ended_at(ms: u64) -> Revocations {
+        let facts = Revocations::default();
+        facts.append(&Fact::Device { user: ALICE.into(), device: "D".into(), from: at(ms) });
+        facts
+    }
+
+    #[test]
+    fn a_token_is_judged_alike_when_its_memory_is_asked_for_ahead() {
+        let (facts, subkey) = (ended_at(1 << 30), key().subkey(Kind::Access));
+        let occasion = Occasion::new(Purpose::Request, at(1));
+        for beginning in [5, (1 << 30) - 1, 1 << 30, 1 << 31] {
+            let (token, mut rooms) = (token(beginning), [Scratch::new(), Scratch::new()]);
+            let [plain, ahead] =
+                rooms.each_mut().map(|room| Presented::read(&token, room).unwrap());
+            let plain = plain.authenticate(&subkey).unwrap().clear(&facts, &occasion).map(drop);
+            let ended = (beginning < 1 << 30).then_some(Refusal::Ended(EndedBy::Device));
+            assert_eq!(plain, ended.map_or(Ok(()), Err));
+            assert_eq!(facts.admit(ahead, &subkey, &occasion).map(drop), plain);
+        }
+    }
+
     #[test]
     fn facts_asked_for_ahead_judge_their_session_and_any_other_alike() {
-        use crate::token::{Grant, Key, Kind, Scratch};
-
-        let facts = Revocations::default();
-        let key = crate::token::Key::from_bytes(&core::array::from_fn(|i| i as u8)).unwrap();
-        let text = |key: &Key, beginning| {
-            let grant = Grant {
-                kind: Kind::Access,
-                user: UserId::parse(ALICE).unwrap(),
-                device: DeviceId::parse("D").ok(),
-                guest: false,
-                session: session(beginning),
-                generation: 0,
-                issued_at: at(1),
-                expires_at: None,
-                carried: &[],
-            };
-            grant.mint(&key.subkey(Kind::Access)).unwrap().reveal().to_owned()
-        };
-        facts.append(&Fact::Device { user: ALICE.into(), device: "D".into(), from: at(1 << 30) });
-
+        let facts = ended_at(1 << 30);
         for is_nearer in [false, true] {
             for beginning in [5, 1 << 29, 1 << 30, 1 << 31] {
-                let (mut scratch, token) = (Scratch::new(), text(&key, beginning));
+                let (mut scratch, token) = (Scratch::new(), token(beginning));
                 let presented = Presented::read(&token, &mut scratch).unwrap();
                 let ahead = facts.ahead(&presented);
                 if is_nearer {

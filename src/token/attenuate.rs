@@ -5,7 +5,8 @@
 use super::anatomy::{Anatomy, Ending, Part};
 use super::caveat::{Caveat, CaveatError};
 use super::chain::Tag;
-use super::wire::{Packer, Presented, Scratch};
+use super::pack::Packer;
+use super::wire::{Presented, Scratch};
 use super::{Identifier, Kind, MintError, Refusal, TAG_BYTES, Token};
 
 /// Why a token was not narrowed.

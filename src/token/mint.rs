@@ -7,7 +7,7 @@ use zeroize::ZeroizeOnDrop;
 
 use super::caveat::{Caveat, DEVICE_ID, USER_ID};
 use super::identifier::Route;
-use super::wire::Packer;
+use super::pack::Packer;
 use super::{Identifier, Kind, MintError, SessionId, Subkey};
 use crate::ident::{DeviceId, UserId};
 use crate::time::Timestamp;

@@ -36,6 +36,7 @@ pub(crate) mod hex;
 mod identifier;
 mod key;
 mod mint;
+mod pack;
 mod refusal;
 mod taken_over;
 mod verify;

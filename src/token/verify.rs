@@ -40,10 +40,28 @@ pub trait Facts {
         device: Option<DeviceId<'_>>,
         session: SessionId,
     ) -> Result<Account, EndedBy>;
+
+    /// Judges a token by these facts. Facts that lie in much memory ask for it while the chain is
+    /// computed; the verdict is the same.
+    ///
+    /// # Errors
+    /// Those of [`Presented::authenticate`] and [`Authentic::clear`].
+    #[inline]
+    fn admit<'s, K: Keys + ?Sized>(
+        &self,
+        presented: Presented<'s>,
+        keys: &K,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Refusal>
+    where
+        Self: Sized,
+    {
+        presented.authenticate(keys)?.clear(self, occasion)
+    }
 }
 
 /// Facts that are shared are facts.
-impl<F: Facts + ?Sized> Facts for std::sync::Arc<F> {
+impl<F: Facts> Facts for std::sync::Arc<F> {
     #[inline]
     fn standing(
         &self,
@@ -52,6 +70,16 @@ impl<F: Facts + ?Sized> Facts for std::sync::Arc<F> {
         session: SessionId,
     ) -> Result<Account, EndedBy> {
         (**self).standing(user, device, session)
+    }
+
+    #[inline]
+    fn admit<'s, K: Keys + ?Sized>(
+        &self,
+        presented: Presented<'s>,
+        keys: &K,
+        occasion: &Occasion<'_>,
+    ) -> Result<Bearer<'s>, Refusal> {
+        (**self).admit(presented, keys, occasion)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads a token from the text of a header, and packs one into text.
+//! Reads a token from the text of a header.
 //!
 //! This file knows how tokens are written and nothing else: no keys, no time, no users. Whatever it
 //! returns is well formed and still untrusted. A token has exactly one spelling; every other one is
@@ -11,12 +11,11 @@ use base64::engine::{DecodePaddingMode, Engine, Simd};
 use base64::{DecodeError, DecodeSliceError};
 
 use super::identifier::IDENTIFIER_BYTES;
-use super::{Identifier, Kind, MAX_CAVEATS, MAX_CHARS, Malformed, MintError, Refusal, TAG_BYTES};
-use super::{Token, caveat};
+use super::{Identifier, Kind, MAX_CAVEATS, MAX_CHARS, Malformed, Refusal, TAG_BYTES, caveat};
 use crate::ident::{DeviceId, UserId, is_printable};
 
 /// Bytes that [`MAX_CHARS`] characters can hold, rounded up to whole groups of four characters.
-const SCRATCH_BYTES: usize = MAX_CHARS / 4 * 3;
+pub(super) const SCRATCH_BYTES: usize = MAX_CHARS / 4 * 3;
 
 pub(super) const VERSION: u8 = 2;
 pub(super) const END: u8 = 0;
@@ -29,7 +28,7 @@ const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_encode_padding(false)
     .with_decode_padding_mode(DecodePaddingMode::RequireNone);
 /// Kept, because making one copies its tables and asks what the processor can do: 20 ns.
-static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(STRICT));
+pub(super) static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(STRICT));
 const LENIENT: GeneralPurposeConfig = STRICT
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -241,15 +240,23 @@ impl<'s> Frame<'s> {
     }
 }
 
+/// Bytes of a token behind its caveats.
+const BEHIND_CAVEATS: usize = 3 + TAG_BYTES;
+
 /// Finds where the caveats end; each is checked for framing and printability on the way.
 #[inline]
 fn walk_caveats(bytes: &[u8]) -> Result<(Lines<'_>, &[u8]), Refusal> {
     let mut rest = bytes;
     let (mut count, mut first) = (0, [""; 2]);
+    let all = bytes.split_at_checked(bytes.len().saturating_sub(BEHIND_CAVEATS));
+    // Validated once, where no length takes two bytes: 6 ns less than each caveat by itself.
+    let all = all.and_then(|(caveats, _)| str::from_utf8(caveats).ok()).unwrap_or_default();
     loop {
         match rest {
             [IDENTIFIER, tail @ ..] => {
                 let (length, tail) = split_length(tail)?;
+                let start = bytes.len() - tail.len();
+                let valid = all.get(start..start + length);
                 let (text, tail) = tail.split_at_checked(length).ok_or(Refusal::Truncated)?;
                 rest = match tail {
                     [END, tail @ ..] => tail,
@@ -257,7 +264,8 @@ fn walk_caveats(bytes: &[u8]) -> Result<(Lines<'_>, &[u8]), Refusal> {
                     [VERIFICATION, ..] => return Err(Malformed::ThirdParty.into()),
                     _ => return Err(Malformed::Framing.into()),
                 };
-                let text = str::from_utf8(text).map_err(|_| Malformed::Unprintable)?;
+                let text = valid.map_or_else(|| str::from_utf8(text), Ok);
+                let text = text.map_err(|_| Malformed::Unprintable)?;
                 if text.is_empty() || !is_printable(text) {
                     return Err(Malformed::Unprintable.into());
                 }
@@ -314,83 +322,5 @@ impl<'s> Iterator for Caveats<'s> {
     #[inline]
     fn next(&mut self) -> Option<&'s str> {
         self.next_signed().map(|text| str::from_utf8(text).unwrap_or_default())
-    }
-}
-
-/// Packs the fields of a token; the mirror image of reading.
-pub(super) struct Packer {
-    bytes: [u8; SCRATCH_BYTES],
-    length: usize,
-    count: usize,
-}
-
-impl Packer {
-    pub(super) fn new(signed: &[u8; IDENTIFIER_BYTES]) -> Self {
-        let mut packer = Self { bytes: [0; SCRATCH_BYTES], length: 0, count: 0 };
-        packer.put(&[VERSION, IDENTIFIER, IDENTIFIER_BYTES as u8]);
-        packer.put(signed);
-        packer.put(&[END]);
-        packer
-    }
-
-    pub(super) fn caveat(&mut self, text: &str) -> Result<(), MintError> {
-        if text.is_empty() || !is_printable(text) {
-            return Err(MintError::Unprintable);
-        }
-        self.line(&[text])
-    }
-
-    /// One of the issuer's caveats, whose id has been read as one; gives what is signed.
-    #[inline]
-    pub(super) fn issuers(&mut self, key: &str, id: &str) -> Result<&[u8], MintError> {
-        self.line(&[key, id])?;
-        let end = self.length - 1;
-        let start = end - key.len() - id.len();
-        self.bytes.get(start..end).ok_or(MintError::TooLong)
-    }
-
-    #[inline]
-    fn line(&mut self, parts: &[&str]) -> Result<(), MintError> {
-        self.count += 1;
-        if self.count > MAX_CAVEATS {
-            return Err(MintError::TooManyCaveats);
-        }
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        match u8::try_from(length) {
-            Ok(short @ ..0x80) => self.put(&[IDENTIFIER, short]),
-            _ if length < 1 << 14 => {
-                self.put(&[IDENTIFIER, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8]);
-            }
-            _ => return Err(MintError::TooLong),
-        }
-        parts.iter().for_each(|part| self.put(part.as_bytes()));
-        self.put(&[END]);
-        Ok(())
-    }
-
-    pub(super) fn finish(mut self, kind: Kind, tag: &[u8; TAG_BYTES]) -> Result<Token, MintError> {
-        self.put(&[END, SIGNATURE, TAG_BYTES as u8]);
-        self.put(tag);
-        let bytes = self.bytes.get(..self.length).ok_or(MintError::TooLong)?;
-        let prefix = kind.prefix().as_bytes();
-        // Exactly as long as the text, so that no second buffer and no second wiping is needed.
-        let mut text = vec![0; prefix.len() + (bytes.len() * 4).div_ceil(3)];
-        let (head, body) = text.split_at_mut(prefix.len());
-        head.copy_from_slice(prefix);
-        ENGINE.encode_slice(bytes, body).map_err(|_| MintError::TooLong)?;
-        match String::from_utf8(text) {
-            Ok(text) if text.len() <= MAX_CHARS => Ok(Token::new(text)),
-            _ => Err(MintError::TooLong),
-        }
-    }
-
-    /// Counts on when the room is full, so that `finish` finds out once for all.
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.length + bytes.len();
-        if let Some(room) = self.bytes.get_mut(self.length..end) {
-            room.copy_from_slice(bytes);
-        }
-        self.length = end;
     }
 }

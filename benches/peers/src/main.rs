@@ -20,7 +20,7 @@ mod paseto;
 
 use std::error::Error;
 
-use amaretti::time::SystemClock;
+use amaretti::time::CoarseClock;
 use amaretti::token::{NoFacts, Scratch};
 use support::sessions::Pool;
 use support::{Contestant, Effort, interleave_all, json, print};
@@ -53,7 +53,7 @@ struct Texts {
 fn main() -> Outcome<()> {
     let quick = std::env::args().any(|arg| arg == "--quick");
     let effort = if quick { Effort::short() } else { Effort::full() };
-    let (pool, clock) = (&Pool::new(effort.sessions)?, &SystemClock::default());
+    let (pool, clock) = (&Pool::new(effort.sessions)?, &CoarseClock::default());
     let readers = Readers {
         jwt: jwt::Jwt::new(pool),
         paseto: paseto::Paseto::new(pool)?,
@@ -98,7 +98,7 @@ impl Texts {
 
 fn rows<'a>(
     pool: &'a Pool,
-    clock: &'a SystemClock,
+    clock: &'a CoarseClock,
     readers: &'a Readers,
     texts: &'a Texts,
 ) -> Vec<Contestant<'a>> {
