@@ -47,6 +47,10 @@ def slope(rows, x, y):
     return along / sum((a - middle[0]) ** 2 for a, _ in points)
 
 
+def whoami(node, token, kept):
+    node.client("GET", "/account/whoami", token=token, kept=kept)
+
+
 def facts(made):
     """Users of whom something is known: one device each was logged out."""
     rows = []
@@ -56,17 +60,18 @@ def facts(made):
             user = "'@' || printf('%08d', i) || ':localhost', 'ABCDEFGHIJ'"
             node.sql((f"{FEED}{user}, {LONG_AGO} + i, 0, '' FROM n", (count,)))
         starts = [node.start()]
+        work = node.work()
         rss, most = node.memory(), node.memory("VmHWM")
         node.kept()
         settled, most_then = node.memory(), node.memory("VmHWM")
         token, kept = node.login("alice")["access_token"], node.connection()
-        whoami = lambda: node.client("GET", "/account/whoami", token=token, kept=kept)
-        asked = timed(whoami, 500)
+        asked = timed(lambda: whoami(node, token, kept), 500)
         node.stop()
         turns = 1 if count > 1_000_000 else 4
         again = []
         for _ in range(turns):
             again.append(node.start())
+            work_again = node.work()
             node.stop()
         for _ in range(turns - 1):
             node.forget()
@@ -75,17 +80,20 @@ def facts(made):
             node.stop()
         size = node.snapshot().stat().st_size
         disk = (node.folder / "data" / "amaretti.sqlite").stat().st_size
-        rows.append([count, min(starts), min(again), rss / MIB, most / MIB, settled / MIB,
-                     most_then / MIB, asked, disk / MIB, size / MIB])
+        memory = [amount / MIB for amount in (rss, most, settled, most_then)]
+        rows.append([count, min(starts), min(again), work, work_again, *memory, asked, disk / MIB,
+                     size / MIB])
         print(rows[-1], flush=True)
         made.done(node)
-    table("facts", ["facts", "start, s", "start from the snapshot, s", "memory at ready, MiB",
+    table("facts", ["facts", "start, s", "from the snapshot, s", "work of a start, CPU s",
+                    "from the snapshot, CPU s", "memory at ready, MiB",
                     "at most", "snapshot written, MiB", "at most", "whoami, ms", "database, MiB",
                     "snapshot, MiB"], rows)
     if len(rows) > 1:
-        each = slope(rows, 0, 5) * MIB
-        print(f"slope: {slope(rows, 0, 1) * 1e6:.2f} us a fact at the start,"
-              f" {slope(rows, 0, 2) * 1e6:.2f} from the snapshot, {each:.0f} bytes a fact")
+        start, again, work, work_again, each = (slope(rows, 0, at) for at in (1, 2, 3, 4, 7))
+        print(f"slope, a fact: {start * 1e6:.2f} us at the start, of processors {work * 1e6:.2f};"
+              f" {again * 1e6:.2f} from the snapshot, of processors {work_again * 1e6:.2f};"
+              f" {each * MIB:.0f} bytes")
     return rows
 
 
@@ -104,7 +112,7 @@ def one_user(made):
         turns = 3 if count > 10_000 else 9
         login = timed(lambda: node.login("alice", "HERE"), turns)
         token, kept = node.login("alice", "HERE")["access_token"], node.connection()
-        asked = timed(lambda: node.client("GET", "/account/whoami", token=token, kept=kept), 300)
+        asked = timed(lambda: whoami(node, token, kept), 300)
         ends = [node.login("alice")["access_token"] for _ in range(turns)]
         logout = timed(lambda: node.client("POST", "/logout", {}, ends.pop()), turns)
         ends = [node.login("bob")["access_token"] for _ in range(turns)]
@@ -116,8 +124,9 @@ def one_user(made):
         made.done(node)
         if start > PATIENCE:
             break
-    table("one user", ["ended devices", "start, s", "from the snapshot, s", "login, ms", "whoami, ms",
-                       "logout, ms", "logout of another, ms", "feed compact --dry-run, s"], rows)
+    table("one user", ["ended devices", "start, s", "from the snapshot, s", "login, ms",
+                       "whoami, ms", "logout, ms", "logout of another, ms",
+                       "feed compact --dry-run, s"], rows)
     return rows
 
 
@@ -128,14 +137,15 @@ def accounts(made):
         node = made.node(f"accounts{count}")
         name = "'@' || printf('%08d', i) || ':localhost'"
         node.sql(
-            (f"{NUMBERS} INSERT INTO users (user_id, password_hash, tick, created_at) SELECT {name},"
-             f" (SELECT password_hash FROM users LIMIT 1), {LONG_AGO}, {LONG_AGO} FROM n", (count,)),
-            (f"{NUMBERS} INSERT INTO devices (user_id, device_id, session, created_at) SELECT {name},"
-             f" 'ABCDEFGHIJ', lower(hex(randomblob(16))), {LONG_AGO} FROM n", (count,)))
+            (f"{NUMBERS} INSERT INTO users (user_id, password_hash, tick, created_at) SELECT"
+             f" {name}, (SELECT password_hash FROM users LIMIT 1), {LONG_AGO}, {LONG_AGO} FROM n",
+             (count,)),
+            (f"{NUMBERS} INSERT INTO devices (user_id, device_id, session, created_at) SELECT"
+             f" {name}, 'ABCDEFGHIJ', lower(hex(randomblob(16))), {LONG_AGO} FROM n", (count,)))
         start = node.start()
         login = timed(lambda: node.login("alice", "HERE"), 25)
         token, kept = node.login("alice", "HERE")["access_token"], node.connection()
-        asked = timed(lambda: node.client("GET", "/account/whoami", token=token, kept=kept), 300)
+        asked = timed(lambda: whoami(node, token, kept), 300)
         devices = timed(lambda: node.client("GET", "/devices", token=token, kept=kept), 15)
         rows.append([count, start, login, asked, devices, node.memory() / MIB])
         print(rows[-1], flush=True)
@@ -151,19 +161,17 @@ def devices(made):
     for count in made.sizes(10, 100, 1000, 10_000):
         node = made.node(f"devices{count}")
         node.sql((f"{NUMBERS} INSERT INTO devices (user_id, device_id, session, created_at)"
-                  " SELECT '@alice:localhost', 'D' || printf('%09d', i), lower(hex(randomblob(16))),"
-                  f" {LONG_AGO} FROM n", (count,)))
+                  " SELECT '@alice:localhost', 'D' || printf('%09d', i),"
+                  f" lower(hex(randomblob(16))), {LONG_AGO} FROM n", (count,)))
         node.start()
         login = timed(lambda: node.login("alice", "HERE"), 25)
         token, kept = node.login("alice", "HERE")["access_token"], node.connection()
-        asked = timed(lambda: node.client("GET", "/account/whoami", token=token, kept=kept), 300)
+        asked = timed(lambda: whoami(node, token, kept), 300)
         listed = timed(lambda: node.client("GET", "/devices", token=token, kept=kept), 15)
-        everywhere = timed(lambda: node.client("POST", "/logout/all", {}, token=token), 1)
-        rows.append([count, login, asked, listed, everywhere])
+        rows.append([count, login, asked, listed])
         print(rows[-1], flush=True)
         made.done(node)
-    table("devices", ["devices of one user", "login, ms", "whoami, ms", "GET /devices, ms",
-                      "logout/all, ms"], rows)
+    table("devices", ["devices of one user", "login, ms", "whoami, ms", "GET /devices, ms"], rows)
     return rows
 
 
@@ -254,6 +262,8 @@ def main():
                        help="the program; it is built if none is named")
     asked.add_argument("--largest", type=int, default=10_000_000, metavar="N",
                        help="nothing is measured beyond this many [default: %(default)s]")
+    asked.add_argument("--keep", action="store_true",
+                       help="keep the figures in benches/figures, and draw them")
     asked.add_argument("--draw", action="store_true", help="only draw the figures that were kept")
     options = asked.parse_args()
     if unknown := [part for part in options.parts if part not in PARTS]:
@@ -278,8 +288,10 @@ def main():
                                   "load": round(os.getloadavg()[0], 1), "rows": rows}
             finally:
                 made.stop()
+    if options.keep:
         KEPT.write_text(drawing.as_text(kept))
-    drawing.draw(kept, KEPT.parent)
+    if options.keep or options.draw:
+        drawing.draw(kept, KEPT.parent)
 
 
 if __name__ == "__main__":

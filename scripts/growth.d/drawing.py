@@ -8,11 +8,13 @@ WIDE, TALL = 320, 256
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 70, 42
 
 STYLE = """
-text { fill: #222; font-size: 11px } .paper { fill: #fff } .title { font-size: 13px; font-weight: 600 }
+text { fill: #222; font-size: 11px } .paper { fill: #fff }
+.title { font-size: 13px; font-weight: 600 }
 .head { font-size: 17px; font-weight: 600 } .foot, .tick { fill: #555 } .grid { stroke: #e2e2e2 }
 .axis { stroke: #888 } polyline { fill: none; stroke-width: 1.8 } .bound { stroke-dasharray: 4 3 }
 .s0 { stroke: #2f6db0 } .s1 { stroke: #c2571a } .s2 { stroke: #2e8b57 }
-circle.s0, text.s0 { fill: #2f6db0; stroke: none } circle.s1, text.s1 { fill: #c2571a; stroke: none }
+circle.s0, text.s0 { fill: #2f6db0; stroke: none }
+circle.s1, text.s1 { fill: #c2571a; stroke: none }
 circle.s2, text.s2 { fill: #2e8b57; stroke: none }
 @media (prefers-color-scheme: dark) {
 text { fill: #eee } .paper { fill: #161616 } .foot, .tick { fill: #aaa } .grid { stroke: #333 }
@@ -65,12 +67,13 @@ def written(number, decades):
 
 def panel(title, x, y, series, logs=(True, True), bound=None):
     """One picture: series are pairs of a name and points; `bound` is a level and its name."""
-    series = [(name, [(a, b) for a, b in points if (a > 0 or not logs[0]) and (b > 0 or not logs[1])])
-              for name, points in series]
+    shown = lambda a, b: (a > 0 or not logs[0]) and (b > 0 or not logs[1])
+    series = [(name, [point for point in points if shown(*point)]) for name, points in series]
     points = [point for _, some in series for point in some]
     heights = [b for _, b in points] + ([bound[0]] if bound else [])
     across = Axis([a for a, _ in points], LEFT, WIDE - RIGHT, logs[0])
     up = Axis(heights, TALL - BOTTOM, TOP, logs[1])
+    floor, end = TALL - BOTTOM, WIDE - RIGHT
     drawn = [f'<text class="title" x="8" y="20">{escape(title)}</text>']
     place = 8
     for index, (name, _) in enumerate(series):
@@ -78,23 +81,25 @@ def panel(title, x, y, series, logs=(True, True), bound=None):
         place += 24 + 5.9 * len(name)
     drawn.append(f'<text class="tick" x="8" y="54">{escape(y)}</text>')
     for tick in up.ticks:
-        place = up.at(tick)
-        drawn.append(f'<line class="grid" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{place:.1f}" y2="{place:.1f}"/>'
-                     f'<text class="tick" x="{LEFT - 6}" y="{place + 4:.1f}" text-anchor="end">'
+        at = up.at(tick)
+        drawn.append(f'<line class="grid" x1="{LEFT}" x2="{end}" y1="{at:.1f}" y2="{at:.1f}"/>'
+                     f'<text class="tick" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">'
                      f"{written(tick, logs[1])}</text>")
     for tick in across.ticks:
-        place = across.at(tick)
-        drawn.append(f'<line class="axis" x1="{place:.1f}" x2="{place:.1f}" y1="{TALL - BOTTOM}" '
-                     f'y2="{TALL - BOTTOM + 4}"/><text class="tick" x="{place:.1f}" '
-                     f'y="{TALL - BOTTOM + 17}" text-anchor="middle">{written(tick, logs[0])}</text>')
-    drawn.append(f'<line class="axis" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{TALL - BOTTOM}" y2="{TALL - BOTTOM}"/>'
-                 f'<text class="tick" x="{(LEFT + WIDE - RIGHT) / 2}" y="{TALL - 8}" '
+        at = across.at(tick)
+        drawn.append(f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{floor}" '
+                     f'y2="{floor + 4}"/><text class="tick" x="{at:.1f}" y="{floor + 17}" '
+                     f'text-anchor="middle">'
+                     f"{written(tick, logs[0])}</text>")
+    drawn.append(f'<line class="axis" x1="{LEFT}" x2="{end}" y1="{floor}" y2="{floor}"/>'
+                 f'<text class="tick" x="{(LEFT + end) / 2}" y="{TALL - 8}" '
                  f'text-anchor="middle">{escape(x)}</text>')
     if bound:
-        place = up.at(bound[0])
-        drawn.append(f'<line class="axis bound" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{place:.1f}" y2="{place:.1f}"/>'
-                     f'<text class="tick" x="{WIDE - RIGHT}" y="{place + 13:.1f}" '
-                     f'text-anchor="end">{escape(bound[1])}</text>')
+        at = up.at(bound[0])
+        drawn.append(f'<line class="axis bound" x1="{LEFT}" x2="{end}" y1="{at:.1f}" '
+                     f'y2="{at:.1f}"/><text class="tick" x="{end}" y="{at + 13:.1f}" '
+                     f'text-anchor="end">'
+                     f"{escape(bound[1])}</text>")
     for index, (_, some) in enumerate(series):
         line = " ".join(f"{across.at(a):.1f},{up.at(b):.1f}" for a, b in some)
         drawn.append(f'<polyline class="s{index}" points="{line}"/>')
@@ -118,7 +123,7 @@ def panels(kept):
     if facts := kept.get("facts"):
         yield panel("Start", "facts known", "seconds until ready",
                     columns(facts, 0, ("from the database", 1), ("from the snapshot", 2)))
-        yield panel("Memory", "facts known", "MiB", columns(facts, 0, ("resident", 5)))
+        yield panel("Memory", "facts known", "MiB", columns(facts, 0, ("resident", 7)))
     if user := kept.get("one-user"):
         yield panel("One user who ended many devices", "ended devices", "milliseconds",
                     columns(user, 0, ("login", 3), ("logout", 5), ("whoami", 4)))
@@ -137,7 +142,8 @@ def panels(kept):
                     [("verify", bench(bare, "caveats appended"))], (False, False))
         yield panel("What is refused", "characters", "ns a refusal",
                     [("no token", bench(bare, "refused: characters of a text that is no token")),
-                     ("forged", bench(bare, "refused: characters of a forged token"))], (False, False))
+                     ("forged", bench(bare, "refused: characters of a forged token"))],
+                    (False, False))
         yield panel("One more end of one user", "ended devices of that user", "ns an append",
                     [("append", bench(bare, "one more end, by ended devices of that user"))])
         yield panel("Tokens taken over", "tokens taken over", "ns to find one",
@@ -145,7 +151,7 @@ def panels(kept):
     if nodes := kept.get("nodes"):
         yield panel("Nodes on one PostgreSQL", "nodes", "at rest",
                     columns(nodes, 0, ("transactions a second", 1), ("connections at most", 2)),
-                    (False, False), (100, "PostgreSQL allows 100"))
+                    (False, False), (100, "100 allowed"))
 
 
 def draw(kept, folder):
@@ -162,5 +168,6 @@ def draw(kept, folder):
     for index, one in enumerate(drawn):
         x, y = 12 + index % across * WIDE, 42 + index // across * TALL
         lines.append(f'<g transform="translate({x} {y})">\n{one}\n</g>')
-    lines += [f'<text class="foot" x="20" y="{tall - 12}">scripts/growth; {escape(said)}</text>', "</svg>"]
+    foot = f'<text class="foot" x="20" y="{tall - 12}">scripts/growth; {escape(said)}</text>'
+    lines += [foot, "</svg>"]
     (folder / "growth.svg").write_text("\n".join(lines) + "\n")

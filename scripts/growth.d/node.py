@@ -35,7 +35,8 @@ class Node:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.public, self.internal = port(), port()
         self.process = None
-        self.environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        kept = [name for name in ("PATH", "HOME") if name in os.environ]
+        self.environment = {name: os.environ[name] for name in kept}
         for limit in ("PASSWORDS", "REGISTRATIONS", "LOGIN_TOKENS", "REFRESHES", "PROBES"):
             self.environment[f"AMARETTI_TRIES_PER_MINUTE_{limit}"] = "0"
         self.environment |= {
@@ -54,7 +55,8 @@ class Node:
                                         stderr=log, env=self.environment)
         while True:
             if self.process.poll() is not None:
-                raise SystemExit(f"the node has stopped: {(self.folder / 'log').read_text()[-2000:]}")
+                said = (self.folder / "log").read_text()
+                raise SystemExit(f"the node has stopped: {said[-2000:]}")
             try:
                 if self.ask("GET", "/health/ready", at=self.internal)[0] == 200:
                     return time.perf_counter() - began
@@ -73,6 +75,11 @@ class Node:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith(field + ":"))
         return int(line.split()[1]) * 1024
+
+    def work(self):
+        """Seconds of processors' time it has taken so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")")[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def ask(self, method, path, body=None, token=None, at=None, kept=None):
         """Status and body of an answer; `kept` is a connection to use again."""
@@ -104,8 +111,8 @@ class Node:
         return connection
 
     def command(self, *arguments, given=""):
-        subprocess.run([self.binary, *arguments], cwd=self.folder, env=self.environment, input=given,
-                       text=True, check=True, capture_output=True)
+        subprocess.run([self.binary, *arguments], cwd=self.folder, env=self.environment,
+                       input=given, text=True, check=True, capture_output=True)
 
     def add(self, *users):
         for user in users:

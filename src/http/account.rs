@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -19,8 +19,10 @@ use crate::token::Bearer;
 /// Who the bearer is.
 pub(super) async fn whoami(
     State(face): State<Arc<Face>>,
-    request: Parts,
+    request: Request,
 ) -> Result<Response, Outcome> {
+    // To ask for the parts alone would copy them.
+    let (request, _) = request.into_parts();
     face.bearer(&request, |bearer| Json(Who::of(bearer)).into_response())
 }
 

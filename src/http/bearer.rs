@@ -190,6 +190,9 @@ pub(super) fn form(bytes: &[u8]) -> Map<String, Value> {
 }
 
 pub(super) fn decoded(value: &str) -> Cow<'_, str> {
+    if !value.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(value);
+    }
     if value.contains('+') {
         let value = value.replace('+', " ");
         return Cow::Owned(percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into());

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::State;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -43,9 +43,9 @@ const INACTIVE: &[u8] = br#"{"active":false}"#;
 /// Says who acts by a token.
 pub(super) async fn one(
     State(face): State<Arc<Face>>,
-    request: Parts,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Outcome> {
+    let (request, body) = request.into_parts();
     face.is_homeserver(&request)?;
     let form = to_bytes(body, FORM).await.map_err(|_| TOO_LARGE)?;
     let form = std::str::from_utf8(&form).map_err(|_| Outcome::BadJson("The form is not UTF-8"))?;
@@ -67,9 +67,9 @@ pub(super) async fn one(
 /// Says who acts by each of many tokens: one a line, answered a line each, in their order.
 pub(super) async fn many(
     State(face): State<Arc<Face>>,
-    request: Parts,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Outcome> {
+    let (request, body) = request.into_parts();
     face.is_homeserver(&request)?;
     let body = to_bytes(body, MANY).await.map_err(|_| TOO_LARGE)?;
     let body = std::str::from_utf8(&body).map_err(|_| Outcome::BadJson("The body is not UTF-8"))?;
