@@ -105,17 +105,21 @@ fn throughput(canvas: &mut Canvas, rows: &[Throughput], rounds: usize) {
     canvas.text("soft", [24.0, bottom + 50.0], "its time, floor = 1");
 }
 
-/// One bar with the least and the most, and its figure above where there is room for it.
+/// One bar with the least and the most, and its figure where there is room for it: on the bar and
+/// beside the thin line, or above both.
 fn column(canvas: &mut Canvas, scale: &Scale, [x, step]: [f64; 2], row: &Throughput) {
     let many = row.per_second;
     let [least, median, most] =
         [many.least, many.median, many.most].map(|rate| scale.y(rate / 1e6));
     canvas.bar(row.work, x, step * 0.8, [median, THROUGHPUT.y[1]]);
+    let wide = step >= 56.0;
+    let (line, value) = if wide { (x + step * 0.3, [x, median]) } else { (x, [x, most]) };
     for class in ["halo", "whisker"] {
-        canvas.line(class, [x, least], [x, most]);
+        canvas.line(class, [line, least], [line, most]);
     }
     if step >= 28.0 || row.work == "verify" {
-        canvas.text("value", [x, most - 5.0], &short(many.median / 1e6));
+        let [x, y] = value;
+        canvas.text("value", [x, y - 5.0], &short(many.median / 1e6));
     }
 }
 
