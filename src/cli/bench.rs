@@ -25,6 +25,7 @@ use crate::random::random;
 use crate::revocations::Revocations;
 use crate::time::{Clock, SystemClock};
 use crate::token::Key;
+use crate::verifier::Verifier;
 use contest::measure;
 use machine::Machine;
 use pool::Pool;
@@ -76,8 +77,8 @@ impl Bench {
         // Of so many users that what is known of one is gone from the caches before its next turn.
         let (users, key) = (largest.clamp(1000, 400_000), Key::from_bytes(&random()?)?);
         let pool = Pool::new(users, &key, clock.now())?;
-        let sets = sets(&pool, &sizes(largest))?;
-        let field = Field::new(&pool, &sets, ring(&key)?);
+        let sets = sets(&pool, &key, &sizes(largest))?;
+        let field = Field { pool: &pool, sets: &sets, ring: ring(&key)? };
         let most = self.threads.map_or(machine.processors, usize::from);
         let measured = self.measured(&field, &counts(most))?;
         let report = Report::of(
@@ -124,11 +125,15 @@ fn bar(length: u128, template: &str) -> Result<ProgressBar, Trouble> {
     Ok(ProgressBar::new(u64::try_from(length)?).with_style(style))
 }
 
-/// No facts, and facts about ever more users.
-fn sets(pool: &Pool, sizes: &[usize]) -> Result<Vec<Known>, Trouble> {
+/// A verifier without facts, and those that know facts about ever more users.
+fn sets(pool: &Pool, key: &Key, sizes: &[usize]) -> Result<Vec<Known>, Trouble> {
     let bar = bar(sizes.iter().sum::<usize>() as u128, "{bar:40} {pos} of {len} facts made")?;
-    let nothing =
-        Known { users: 0, facts: Revocations::default(), bytes: None, append_nanoseconds: 0 };
+    let nothing = Known {
+        users: 0,
+        verifier: Verifier::new(ring(key)?, Revocations::default())?,
+        bytes: None,
+        append_nanoseconds: 0,
+    };
     let mut made = vec![nothing];
     for &users in sizes {
         let before = bar.position();
@@ -137,7 +142,8 @@ fn sets(pool: &Pool, sizes: &[usize]) -> Result<Vec<Known>, Trouble> {
         let taken = began.elapsed().as_nanos() / users.max(1) as u128;
         let bytes = machine::resident().zip(resident).map(|(now, then)| now.saturating_sub(then));
         let append_nanoseconds = u64::try_from(taken)?;
-        made.push(Known { users, facts, bytes, append_nanoseconds });
+        let verifier = Verifier::new(ring(key)?, facts)?;
+        made.push(Known { users, verifier, bytes, append_nanoseconds });
         bar.set_position(before + users as u64);
     }
     bar.finish_and_clear();

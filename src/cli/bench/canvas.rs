@@ -7,14 +7,14 @@ const STYLE: &str = "\
 text { fill: #1f2328; font-size: 12px }
 .title { font-size: 20px; font-weight: 600 } .heading { font-size: 15px; font-weight: 600 }
 .soft { fill: #59636e } .middle { text-anchor: middle } .end { text-anchor: end }
-.value { text-anchor: middle; font-size: 11px }
+.value { text-anchor: middle; font-size: 11px; paint-order: stroke; stroke: #fff; stroke-width: 3 }
 .paper { fill: #fff } .grid { stroke: #d1d9e0 } .axis { stroke: #59636e }
 .whisker { stroke: #1f2328 } .halo { stroke: #fff; stroke-width: 3 }
 .floor { fill: #7d8590 } .verify { fill: #0969a8 } .mint { fill: #c2570c } .facts { fill: #7a4fbf }
 .stem { stroke-width: 2 } .stem.verify { stroke: #0969a8 } .stem.mint { stroke: #c2570c }
 .mark { stroke: #1f2328; stroke-dasharray: 5 4; stroke-width: 1.5 }
 @media (prefers-color-scheme: dark) {
-text { fill: #e6edf3 } .soft { fill: #9aa4af } .paper { fill: #0d1117 } .grid { stroke: #2b323b }
+text { fill: #e6edf3 } .soft { fill: #9aa4af } .paper { fill: #0d1117 } .value { stroke: #0d1117 } .grid { stroke: #2b323b }
 .axis { stroke: #9aa4af }
 .whisker { stroke: #e6edf3 } .halo { stroke: #0d1117 } .floor { fill: #8b949e } .verify { fill: #58b0f0 }
 .mint { fill: #f0924c } .facts { fill: #b18cf0 } .stem.verify { stroke: #58b0f0 }

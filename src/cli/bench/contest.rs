@@ -4,8 +4,7 @@
 //! It refuses to know what the measurements come to and how they are shown.
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ pub(super) const SLICE: Duration = Duration::from_millis(2);
 const WARMING: usize = 256;
 
 /// Between two looks at whether the slice is over.
-const STRIDE: usize = 64;
+const STRIDE: usize = 16;
 
 /// How many pieces of work are timed one by one in a round.
 const SINGLE: usize = 200;
@@ -87,37 +86,53 @@ fn entries(field: &Field<'_>, counts: &[usize]) -> Vec<Rates> {
 
 /// Pieces of work a second that so many threads do together in one slice; `None` if one came out
 /// badly. Each thread's work is made on the thread, from its number.
+///
+/// It counts from when all of them are at work, and until one instant for all: whoever is not given
+/// a processor meanwhile has done nothing meanwhile.
 pub(super) fn rate<W: FnMut() -> bool>(
     threads: usize,
     work: impl Fn(usize) -> W + Sync,
 ) -> Option<f64> {
-    let (start, over, work) = (&Barrier::new(threads + 1), &AtomicBool::new(false), &work);
+    let (ready, over, work) = (&AtomicUsize::new(0), &AtomicBool::new(false), &work);
     thread::scope(|scope| {
-        let begin = |number| {
-            scope.spawn(move || {
-                let work = work(number);
-                start.wait();
-                until(over, work)
+        let all: Vec<_> = (0..threads)
+            .map(|number| {
+                scope.spawn(move || {
+                    let mut work = work(number);
+                    let mut well = (0..WARMING).all(|_| work());
+                    ready.fetch_add(1, Relaxed);
+                    well &= until(|| ready.load(Relaxed) >= threads, &mut work).is_some();
+                    let began = Instant::now();
+                    let done = until(|| over.load(Relaxed), &mut work);
+                    done.filter(|_| well).map(|done| (began, done))
+                })
             })
-        };
-        let all: Vec<_> = (0..threads).map(begin).collect();
-        start.wait();
+            .collect();
+        while ready.load(Relaxed) < threads {
+            thread::sleep(SLICE / 20);
+        }
         thread::sleep(SLICE);
+        let ended = Instant::now();
         over.store(true, Relaxed);
-        all.into_iter().map(|one| one.join().ok().flatten()).sum()
+        let parts = all.into_iter().map(|one| one.join().ok().flatten());
+        let parts = parts.collect::<Option<Vec<_>>>()?;
+        let began = parts.iter().map(|(began, _)| *began).min()?;
+        let taken = ended.saturating_duration_since(began).as_secs_f64();
+        let done = parts.iter().map(|(_, done)| done).sum::<u64>() as f64;
+        Some(if taken > 0.0 { done / taken } else { 0.0 })
     })
 }
 
-fn until(over: &AtomicBool, mut work: impl FnMut() -> bool) -> Option<f64> {
-    let mut well = (0..WARMING).all(|_| work());
-    let (mut done, began) = (0_u64, Instant::now());
-    while done == 0 || !over.load(Relaxed) {
+/// How often the work was done until it is over; `None` if it came out badly.
+fn until(is_over: impl Fn() -> bool, work: &mut impl FnMut() -> bool) -> Option<u64> {
+    let (mut well, mut done) = (true, 0);
+    while !is_over() {
         for _ in 0..STRIDE {
             well &= work();
         }
         done += STRIDE as u64;
     }
-    well.then(|| done as f64 / began.elapsed().as_secs_f64())
+    well.then_some(done)
 }
 
 /// Times pieces of work one by one, the reading of the clock included; `None` if one came out badly.

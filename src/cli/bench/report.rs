@@ -203,7 +203,10 @@ pub(super) fn sample() -> Report {
 mod tests {
     use super::*;
     use crate::cli::bench::contest::Singles;
+    use crate::keyring::Keyring;
     use crate::revocations::Revocations;
+    use crate::token::Key;
+    use crate::verifier::Verifier;
 
     fn measured() -> (Measured, [Known; 2]) {
         let rates = |contestant, threads, per_second| Rates {
@@ -220,11 +223,12 @@ mod tests {
             rates(Contestant::Verify, 2, 3.8e6),
         ];
         let singles = Singles { timer: vec![20; 9], verify: vec![500; 9], mint: vec![10; 9] };
-        let known = |users| Known {
-            users,
-            facts: Revocations::default(),
-            bytes: None,
-            append_nanoseconds: 0,
+        let known = |users| {
+            let key = Key::from_bytes(&core::array::from_fn(|i| i as u8 ^ 0x80)).unwrap();
+            let mut ring = Keyring::default();
+            ring.hold(&key).unwrap();
+            let verifier = Verifier::new(ring, Revocations::default()).unwrap();
+            Known { users, verifier, bytes: None, append_nanoseconds: 0 }
         };
         (Measured { rates, singles, rounds: 3 }, [known(0), known(1000)])
     }

@@ -18,7 +18,7 @@ pub(super) fn tables(report: &Report) -> String {
 
 const LEGEND: &str = "\
 floor   ten compressions of SHA-256, one after the other: what a token costs at the very least
-verify  from the text of a token to its bearer, as a node judges
+verify  from the text of a token to its bearer, the clock and the facts looked up
 mint    from a grant to the text of its token";
 
 fn throughput(report: &Report) -> String {

@@ -1,11 +1,9 @@
-//! The work that is measured: what a node does with a token, what it does for one, and what neither
-//! can do without.
+//! The work that is measured: a token verified, a token minted, and what neither can do without.
 //!
 //! It refuses to know for how long and how often.
 
 use std::hint::black_box;
 
-use arc_swap::ArcSwap;
 use sha2::block_api::compress256;
 
 use super::Trouble;
@@ -13,8 +11,8 @@ use super::contest::{Singles, rate, single};
 use super::pool::{Pool, Session};
 use crate::keyring::Keyring;
 use crate::revocations::Revocations;
-use crate::time::{Clock, SystemClock};
-use crate::token::{Kind, Occasion, Presented, Purpose, Scratch};
+use crate::token::{Kind, Scratch};
+use crate::verifier::Verifier;
 
 /// Compressions of a token with a user, a device and nothing appended, one after the other.
 const COMPRESSIONS: usize = 10;
@@ -24,18 +22,18 @@ const COMPRESSIONS: usize = 10;
 pub(super) enum Contestant {
     /// The chain of SHA-256 alone.
     Floor,
-    /// From text to bearer, by a node that knows nothing against anybody.
+    /// From text to bearer, by a verifier that knows nothing of anybody.
     Verify,
     /// From grant to text.
     Mint,
-    /// From text to bearer, by the set of facts with this number.
+    /// The same, by the set of facts with this number.
     Knowing(usize),
 }
 
-/// Facts about so many users.
+/// A verifier that knows something of so many users.
 pub(super) struct Known {
     pub(super) users: usize,
-    pub(super) facts: Revocations,
+    pub(super) verifier: Verifier<Revocations>,
     /// Memory that they take, where the system tells.
     pub(super) bytes: Option<u64>,
     /// What it took to add one, on average.
@@ -44,21 +42,14 @@ pub(super) struct Known {
 
 /// All that takes part, and what it works with.
 pub(super) struct Field<'a> {
-    pool: &'a Pool,
+    pub(super) pool: &'a Pool,
+    /// The first of them knows nothing of anybody.
     pub(super) sets: &'a [Known],
-    ring: ArcSwap<Keyring>,
-    clock: SystemClock,
-    nothing: Revocations,
+    /// What mints.
+    pub(super) ring: Keyring,
 }
 
 impl<'a> Field<'a> {
-    /// Judges by a ring that may be replaced at any time, as that of a node.
-    pub(super) fn new(pool: &'a Pool, sets: &'a [Known], ring: Keyring) -> Self {
-        let ring = ArcSwap::from_pointee(ring);
-        let (clock, nothing) = (SystemClock::default(), Revocations::default());
-        Self { pool, sets, ring, clock, nothing }
-    }
-
     /// Pieces of work a second, in one slice on so many threads.
     pub(super) fn rate(
         &self,
@@ -70,16 +61,15 @@ impl<'a> Field<'a> {
         let rate = match contestant {
             Contestant::Floor => rate(threads, |_| floor()),
             Contestant::Verify => {
-                rate(threads, |thread| self.verify(&self.nothing, Walk::over(few, thread, threads)))
+                rate(threads, |thread| self.verify(0, Walk::over(few, thread, threads)))
             }
             Contestant::Mint => {
                 rate(threads, |thread| self.mint(Walk::over(sessions, thread, threads)))
             }
             Contestant::Knowing(set) => {
-                let facts = self.sets.get(set).map_or(&self.nothing, |known| &known.facts);
-                // Each slice goes on about where the one before left off.
+                // About where the slice before left off.
                 let walk = || Walk::over(all, round % LAPS, LAPS);
-                rate(threads, |_| self.verify(facts, walk()))
+                rate(threads, |_| self.verify(set, walk()))
             }
         };
         rate.ok_or_else(badly)
@@ -88,7 +78,7 @@ impl<'a> Field<'a> {
     /// Times single verifications and mints, and the clock alone.
     pub(super) fn time_singles(&self, into: &mut Singles, round: usize) -> Result<(), Trouble> {
         let at = round % LAPS;
-        let verify = self.verify(&self.nothing, Walk::over(self.pool.few(), at, LAPS));
+        let verify = self.verify(0, Walk::over(self.pool.few(), at, LAPS));
         let mint = self.mint(Walk::over(&self.pool.sessions, at, LAPS));
         let timed = single(|| true, &mut into.timer)
             .and_then(|()| single(verify, &mut into.verify))
@@ -96,39 +86,31 @@ impl<'a> Field<'a> {
         timed.ok_or_else(badly)
     }
 
-    fn verify(
-        &self,
-        facts: &'a Revocations,
-        mut texts: Walk<'a, Box<str>>,
-    ) -> impl FnMut() -> bool {
-        move || texts.next().is_some_and(|text| self.admits(facts, text))
-    }
-
-    /// As a node does it: the memory of the facts is asked for while the chain is computed.
-    #[inline]
-    fn admits(&self, facts: &Revocations, text: &str) -> bool {
-        let (mut scratch, occasion) =
-            (Scratch::new(), Occasion::new(Purpose::Request, self.clock.now()));
-        let Ok(presented) = Presented::read(text, &mut scratch) else { return false };
-        let ahead = facts.ahead(&presented);
-        let authentic = presented.authenticate_while(&**self.ring.load(), || ahead.nearer());
-        authentic.and_then(|authentic| authentic.clear(&ahead, &occasion)).is_ok_and(|bearer| {
-            black_box((bearer.user_id(), bearer.device_id(), bearer.session()));
-            true
-        })
+    fn verify(&self, set: usize, mut texts: Walk<'a, Box<str>>) -> impl FnMut() -> bool {
+        let verifier = self.sets.get(set).map(|known| &known.verifier);
+        move || verifier.zip(texts.next()).is_some_and(|(verifier, text)| admits(verifier, text))
     }
 
     fn mint(&self, mut sessions: Walk<'a, Session>) -> impl FnMut() -> bool {
         move || {
-            let (ring, session) = (self.ring.load(), sessions.next());
-            let minted = session.zip(ring.minting(Kind::Access));
+            let minted = sessions.next().zip(self.ring.minting(Kind::Access));
             minted.is_some_and(|(session, subkey)| session.mint(subkey).map(black_box).is_ok())
         }
     }
 }
 
-/// In how many slices a walk over all tokens is begun at another place.
-const LAPS: usize = 16;
+/// From text to bearer, the clock read.
+#[inline]
+fn admits(verifier: &Verifier<Revocations>, text: &str) -> bool {
+    let (mut scratch, occasion) = (Scratch::new(), verifier.occasion());
+    verifier.admit(text, &mut scratch, &occasion).is_ok_and(|bearer| {
+        black_box((bearer.user_id(), bearer.device_id(), bearer.session()));
+        true
+    })
+}
+
+/// In how many slices all tokens have been walked over, about: each begins at another place.
+const LAPS: usize = 128;
 
 /// Ten compressions, each of what the one before left.
 fn floor() -> impl FnMut() -> bool {
