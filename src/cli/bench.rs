@@ -33,7 +33,7 @@ use report::{Circumstances, Report};
 use work::{Field, Known};
 
 /// Memory that one user of whom something is known may take while the set is made.
-const BYTES_A_USER: u64 = 100;
+const BYTES_A_USER: u64 = 120;
 
 /// Memory of everything else.
 const BYTES_BESIDE: u64 = 256 << 20;

@@ -154,6 +154,23 @@ async fn the_time_of_a_request_is_counted_by_the_routers_pattern() {
 }
 
 #[tokio::test]
+async fn every_question_of_a_proxy_is_counted_under_one_route() {
+    let town = Town::asked().await;
+    let alice = town.alice().await;
+    let proxy = town.operator();
+    proxy.with(&alice.token).may("GET", WHOAMI).await.good();
+    proxy.with(&alice.token).may("POST", "/_matrix/client/v3/search").await.good();
+    proxy.may("GET", WHOAMI).await.is(401, "M_MISSING_TOKEN");
+
+    let scrape = Scrape::of(&town).await;
+    let count = |class: &str| {
+        let route = "method=\"GET\",route=\"/_amaretti/forward-auth\"";
+        scrape.value(&format!("amaretti_request_seconds_count{{{route},status=\"{class}\"}}"))
+    };
+    assert_eq!((count("2xx"), count("4xx")), (2.0, 1.0));
+}
+
+#[tokio::test]
 async fn the_keys_of_a_node_are_told_with_the_one_that_mints() {
     let town = Town::new().await;
     let (_following, _tending) = (town.follow(), town.tend_keys());

@@ -41,11 +41,11 @@ pub(super) fn draw(report: &Report) -> String {
     latency(&mut canvas, &report.latency);
     facts(&mut canvas, &report.revocations, report.floor());
     let foot = format!(
-        "amaretti bench, version {version}, {measured_at}: {seconds} s in {rounds} rounds, all in turn; \
-         reading the clock, {} ns, is taken off single calls",
+        "amaretti {version}, {measured_at}: {seconds} s, {rounds} rounds in turn; \
+         {} ns of reading the clock taken off single calls",
         report.latency.timer
     );
-    canvas.text("soft", [24.0, HEIGHT - 14.0], &shortened(&foot, 150));
+    canvas.text("soft", [24.0, HEIGHT - 14.0], &shortened(&foot, 130));
     canvas.finish("Verifying and minting tokens on this machine", &described(report, &words))
 }
 
@@ -105,17 +105,21 @@ fn throughput(canvas: &mut Canvas, rows: &[Throughput], rounds: usize) {
     canvas.text("soft", [24.0, bottom + 50.0], "its time, floor = 1");
 }
 
-/// One bar with the least and the most, and its figure above where there is room for it.
+/// One bar with the least and the most, and its figure where there is room for it: on the bar and
+/// beside the thin line, or above both.
 fn column(canvas: &mut Canvas, scale: &Scale, [x, step]: [f64; 2], row: &Throughput) {
     let many = row.per_second;
     let [least, median, most] =
         [many.least, many.median, many.most].map(|rate| scale.y(rate / 1e6));
     canvas.bar(row.work, x, step * 0.8, [median, THROUGHPUT.y[1]]);
+    let wide = step >= 56.0;
+    let (line, value) = if wide { (x + step * 0.3, [x, median]) } else { (x, [x, most]) };
     for class in ["halo", "whisker"] {
-        canvas.line(class, [x, least], [x, most]);
+        canvas.line(class, [line, least], [line, most]);
     }
     if step >= 28.0 || row.work == "verify" {
-        canvas.text("value", [x, most - 5.0], &short(many.median / 1e6));
+        let [x, y] = value;
+        canvas.text("value", [x, y - 5.0], &short(many.median / 1e6));
     }
 }
 
@@ -149,7 +153,7 @@ fn latency(canvas: &mut Canvas, latency: &Latency) {
             let (x, y) = (middle + wide * side, scale.y(f64::from(ns)));
             canvas.line(&format!("stem {work}"), [x, bottom], [x, y]);
             canvas.dot(work, [x, y]);
-            canvas.text("value", [x, y - 9.0], &time(f64::from(ns)));
+            canvas.text("value", [x, y - 9.0], &brief(f64::from(ns)));
             if side < 0.0 {
                 canvas.text("middle", [middle, bottom + 18.0], name);
             }
@@ -199,6 +203,17 @@ fn threads(count: usize) -> String {
 fn tick_label(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Nanoseconds in no more room than six letters take.
+fn brief(ns: f64) -> String {
+    let (value, unit) = match ns {
+        ns if ns < 999.5 => return time(ns),
+        ns if ns < 999_500.0 => (ns / 1e3, "µs"),
+        ns if ns < 999_500_000.0 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
 }
 
 /// A power of ten of nanoseconds.
@@ -255,6 +270,12 @@ mod tests {
         {
             assert!(svg.contains(text), "no {text} in {svg}");
         }
+    }
+
+    #[test]
+    fn the_time_of_a_single_one_fits_beside_its_neighbour() {
+        let times = [999.4, 1_800_000.0, 12_345.0, 987_654.0, 4_294_967_295.0].map(brief);
+        assert_eq!(times, ["999 ns", "1.8 ms", "12 µs", "988 µs", "4.3 s"]);
     }
 
     #[test]
@@ -317,7 +338,7 @@ mod tests {
                 "value" => 11.0,
                 _ => 12.0,
             };
-            let wide = text.chars().count() as f64 * size * 0.52;
+            let wide = text.chars().count() as f64 * size * 0.58;
             let x: f64 = value("x")?.parse().ok()?;
             let left = match class {
                 "value" => x - wide / 2.0,
