@@ -52,6 +52,20 @@ proptest! {
     }
 
     #[test]
+    fn facts_taken_in_together_come_to_what_they_come_to_one_by_one(
+        facts in proptest::collection::vec(fact(), 0..24),
+        first in 0..24_usize,
+    ) {
+        let (before, behind) = facts.split_at(first.min(facts.len()));
+        let together = knowing(before);
+        together.append_all(behind);
+
+        prop_assert_eq!(told(&together), told(&knowing(&facts)));
+        prop_assert_eq!(together.users(), knowing(&facts).users());
+        Model(&facts).agrees_with(&together)?;
+    }
+
+    #[test]
     fn what_a_memory_tells_builds_the_same_memory(
         facts in proptest::collection::vec(fact(), 0..24),
     ) {

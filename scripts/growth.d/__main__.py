@@ -105,10 +105,16 @@ def one_user(made):
         if count:
             user = "'@alice:localhost', 'D' || printf('%09d', i)"
             node.sql((f"{FEED}{user}, {LONG_AGO} + i, 0, '' FROM n", (count,)))
-        start = node.start()
-        node.kept()
-        node.stop()
-        again = node.start()
+        starts, again = [], []
+        while len(starts) < 3 and sum(starts) < PATIENCE:
+            node.forget()
+            starts.append(node.start())
+            node.kept()
+            node.stop()
+            again.append(node.start())
+            node.stop()
+        start, again = min(starts), min(again)
+        node.start()
         turns = 3 if count > 10_000 else 9
         login = timed(lambda: node.login("alice", "HERE"), turns)
         token, kept = node.login("alice", "HERE")["access_token"], node.connection()

@@ -29,10 +29,17 @@ def as_text(kept):
     """JSON with a line for each row, so that a change can be read."""
     parts = []
     for part, measured in sorted(kept.items()):
-        rows = ",\n   ".join(json.dumps(row) for row in measured["rows"])
+        rows = ",\n   ".join(json.dumps(rounded(row)) for row in measured["rows"])
         head = json.dumps({key: value for key, value in measured.items() if key != "rows"})
         parts.append(f' "{part}": {head[:-1]}, "rows": [\n   {rows}]}}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def rounded(figures):
+    """Four digits of each: there are no more in them."""
+    if isinstance(figures, list):
+        return [rounded(figure) for figure in figures]
+    return float(f"{figures:.4g}") if isinstance(figures, float) else figures
 
 
 class Axis:

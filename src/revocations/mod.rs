@@ -53,6 +53,22 @@ impl Revocations {
         self.users.write(user, |record| record.merge(fact));
     }
 
+    /// Takes facts in, in whatever order. All that are about one user cost as much as one of them,
+    /// which tells where a user has many.
+    pub fn append_all<'f>(&self, facts: impl IntoIterator<Item = &'f Fact>) {
+        let mut facts: Vec<_> = facts.into_iter().collect();
+        facts.sort_unstable_by_key(|fact| fact.user());
+        for alike in facts.chunk_by(|one, next| one.user() == next.user()) {
+            match alike.first().and_then(|fact| fact.user()) {
+                Some(user) => {
+                    self.users
+                        .write(user, |record| alike.iter().for_each(|fact| record.merge(fact)));
+                }
+                None => alike.iter().for_each(|fact| self.append(fact)),
+            }
+        }
+    }
+
     /// How the account of a user stands.
     #[must_use]
     pub fn account(&self, user: UserId<'_>) -> Standing {

@@ -177,7 +177,8 @@ impl Table {
         // A user counts by its devices, and once for itself if it has none.
         let names = |record: &Record| record.devices.len().max(1);
         let more = names(&record) - if is_new { 0 } else { names(&known) };
-        if self.names.fetch_add(more, Ordering::Relaxed) + more > buckets * NAMES_A_PAGE {
+        let all = self.names.fetch_add(more, Ordering::Relaxed) + more;
+        for buckets in buckets..all.div_ceil(NAMES_A_PAGE) {
             let split = self.split(buckets);
             self.fill(&split);
             self.publish(&split);

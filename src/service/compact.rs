@@ -88,7 +88,7 @@ impl Judge {
         let imports = group.iter().any(|entry| matches!(entry.fact, Fact::Imported(_)));
         let facts = Revocations::default();
         if imports {
-            group.iter().for_each(|entry| facts.append(&entry.fact));
+            facts.append_all(group.iter().map(|entry| &entry.fact));
             facts.append(&Fact::Server { from: self.server_from });
         }
         let mut others = Others::new();

@@ -170,7 +170,7 @@ impl Following {
         };
         // The beat was read before the facts: what was committed before it is among them.
         self.proven = self.pulse.read_back(look.beat).or(self.proven);
-        let Some(entries) = look.entries else {
+        let Some(mut entries) = look.entries else {
             // The row we stood on is gone: the store was replaced, or the row dropped. Facts merge
             // by maximum, so reading all of them again forgets nothing that was heard before.
             tracing::warn!("the feed is not the one followed so far: reading all of it again");
@@ -181,16 +181,18 @@ impl Following {
         if !look.all {
             self.look_ahead(entries.last().map(|entry| entry.cursor.clone()));
         }
-        for entry in entries {
+        for entry in &entries {
             if let Some(rereading) = &mut self.rereading {
                 rereading.holds(&entry.fact);
             }
             if let Some(keeper) = &self.keeper {
                 keeper.fact(&entry.fact);
             }
-            self.service.learn(&self.care, entry.fact);
-            self.service.freshness.stand_at(entry.cursor.sequence());
-            self.cursor = Some(entry.cursor);
+        }
+        self.service.learn_all(&self.care, entries.iter().map(|entry| &entry.fact));
+        if let Some(last) = entries.pop() {
+            self.service.freshness.stand_at(last.cursor.sequence());
+            self.cursor = Some(last.cursor);
         }
         if look.all {
             self.heard_all().await?;

@@ -16,6 +16,9 @@ use crate::store::{Cursor, Mark, Moment, SnapshotFile, read_snapshot};
 /// How much longer than the facts in it a snapshot may grow before it is written anew, in bytes.
 const SLACK: u64 = 4 << 20;
 
+/// How many facts of a snapshot are learned at once.
+const TOGETHER: usize = 4096;
+
 /// What is to be written.
 enum Word {
     Fact(Fact),
@@ -41,7 +44,16 @@ impl Keeper {
         service: &Service,
         care: &KeyCare,
     ) -> Option<Mark> {
-        read_snapshot(folder, store, |fact| service.learn(care, fact))
+        let mut facts = Vec::with_capacity(TOGETHER);
+        let mark = read_snapshot(folder, store, |fact| {
+            facts.push(fact);
+            if facts.len() == TOGETHER {
+                service.learn_all(care, facts.iter());
+                facts.clear();
+            }
+        });
+        service.learn_all(care, facts.iter());
+        mark
     }
 
     /// Keeps a snapshot in a folder from now on.
@@ -126,12 +138,16 @@ impl Keeping {
 }
 
 impl Service {
-    /// Takes a fact in, wherever it belongs.
-    pub(super) fn learn(&self, care: &KeyCare, fact: Fact) {
-        match fact {
-            Fact::Key { id, state } => care.learn(id, state),
-            fact => self.heard(Some(&fact)),
-        }
+    /// Takes facts in, each wherever it belongs.
+    pub(super) fn learn_all<'f>(&self, care: &KeyCare, facts: impl Iterator<Item = &'f Fact>) {
+        self.facts.append_all(facts.inspect(|fact| match fact {
+            Fact::Key { id, state } => care.learn(*id, *state),
+            Fact::Imported(token) => {
+                self.metrics().heard();
+                self.imports.learn(token);
+            }
+            _ => self.metrics().heard(),
+        }));
     }
 
     /// Calls `act` with everything that is known here.
