@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -54,8 +55,8 @@ pub(super) fn routes(face: Arc<Face>) -> Router {
 /// Whether a request may pass, and whose it is.
 async fn forward_auth(State(face): State<Arc<Face>>, request: Request) -> Response {
     let began = Instant::now();
-    let (request, _) = request.into_parts();
-    let response = told(&face, &request);
+    let (request, body) = request.into_parts();
+    let response = alone(told(&face, &request), &body);
     let (status, took) = (response.status(), began.elapsed());
     face.latencies.count_forward_auth(status, took);
     response
@@ -86,10 +87,20 @@ fn told(face: &Face, request: &Parts) -> Response {
 
 /// The refusal of a request in full.
 async fn answer(State(face): State<Arc<Face>>, request: Request) -> Response {
-    let (request, _) = request.into_parts();
+    let (request, body) = request.into_parts();
     let judged = face.asked(&request).and_then(|asked| face.judge(&asked, &request.headers));
     // Whoever asks here was refused or not answered; what is good now can be tried again.
-    refusal(judged.err().unwrap_or(Outcome::TimedOut))
+    alone(refusal(judged.err().unwrap_or(Outcome::TimedOut)), &body)
+}
+
+/// A question brings no body. One that announces a body, and does not send it, as nginx does unless
+/// it is told not to, is the last on its connection: the next one would be read as that body, and
+/// what is left of it as a question that nobody has asked.
+fn alone(mut response: Response, body: &Body) -> Response {
+    if !body.is_end_stream() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn refusal(outcome: Outcome) -> Response {

@@ -34,6 +34,30 @@ async fn a_node_answers_at_a_socket_for_its_group_alone() {
 }
 
 #[tokio::test]
+async fn a_question_that_announces_a_body_is_the_last_on_its_connection() {
+    for path in ["/_amaretti/forward-auth", "/_amaretti/answer"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path_of_socket = folder.path().join("internal.sock");
+        let listener = Listener::bind(&Address::Unix(path_of_socket.clone())).await.unwrap();
+        let town = Town::asked().await;
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(http::serve(listener, town.internal(), stopped));
+
+        // The body never comes: what follows is another question, some of which would be taken for it.
+        let mut stream = UnixStream::connect(&path_of_socket).await.unwrap();
+        let another = "x: GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n{another}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{path}: {answer}");
+        assert!(answer.contains("connection: close"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_socket_that_was_left_behind_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("internal.sock");

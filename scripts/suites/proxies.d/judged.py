@@ -60,6 +60,9 @@ def refused(proxy, node):
     check(f"{who}: without a token 401 M_MISSING_TOKEN", _refused(answer, 401, "M_MISSING_TOKEN"), answer)
     answer = proxy.ask("GET", SYNC, forged)
     check(f"{who}: a forged token is refused softly", _refused(answer, 401, "M_UNKNOWN_TOKEN", True), answer)
+    answers = [proxy.ask("PUT", SEND, forged, body=b"x" * size) for size in range(100)]
+    odd = [answer for answer in answers if not _refused(answer, 401, "M_UNKNOWN_TOKEN", True)]
+    check(f"{who}: so are a hundred with bodies, whose lengths nobody takes for another's", not odd, odd[:1])
     answer = proxy.ask("GET", SYNC, ended[:150])
     check(f"{who}: one cut off is told that its end is missing",
           _refused(answer, 401, "M_UNKNOWN_TOKEN", True) and "end is missing" in answer.body, answer)
