@@ -4,27 +4,19 @@ import http.client
 import json
 import os
 import pathlib
-import random
 import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "suites"))
+
+from ports import port
 
 PASSWORD = "wonderland"
 MIB = 1 << 20
-
-
-def port():
-    """A port that is free now, and none of those that the system gives to whoever connects."""
-    while True:
-        number = random.randrange(12_000, 32_000)
-        with socket.socket() as chosen:
-            try:
-                chosen.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return number
 
 
 class Node:

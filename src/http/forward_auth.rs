@@ -56,7 +56,7 @@ pub(super) fn routes(face: Arc<Face>) -> Router {
 async fn forward_auth(State(face): State<Arc<Face>>, request: Request) -> Response {
     let began = Instant::now();
     let (request, body) = request.into_parts();
-    let response = alone(told(&face, &request), &body);
+    let response = last_after_body(told(&face, &request), &body);
     let (status, took) = (response.status(), began.elapsed());
     face.latencies.count_forward_auth(status, took);
     response
@@ -90,13 +90,13 @@ async fn answer(State(face): State<Arc<Face>>, request: Request) -> Response {
     let (request, body) = request.into_parts();
     let judged = face.asked(&request).and_then(|asked| face.judge(&asked, &request.headers));
     // Whoever asks here was refused or not answered; what is good now can be tried again.
-    alone(refusal(judged.err().unwrap_or(Outcome::TimedOut)), &body)
+    last_after_body(refusal(judged.err().unwrap_or(Outcome::TimedOut)), &body)
 }
 
 /// A question brings no body. One that announces a body, and does not send it, as nginx does unless
 /// it is told not to, is the last on its connection: the next one would be read as that body, and
 /// what is left of it as a question that nobody has asked.
-fn alone(mut response: Response, body: &Body) -> Response {
+fn last_after_body(mut response: Response, body: &Body) -> Response {
     if !body.is_end_stream() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -188,7 +188,7 @@ impl Face {
         if !is_narrowed(bearer, token) {
             return credential(token, headers);
         }
-        written(&format!("Bearer {}", self.service.inner(bearer)?.reveal()))
+        written(format!("Bearer {}", self.service.inner(bearer)?.reveal()))
     }
 
     /// The headers that a request is to have, so that the proxy leaves none of a client's own
@@ -205,7 +205,7 @@ impl Face {
         match self.forward_auth.as_ref().map(|asked| asked.proxy) {
             Some(Proxy::Envoy) => {
                 let names: Vec<_> = absent.map(|name| name.as_str().to_owned()).collect();
-                headers.insert(ENVOY_REMOVES, written(&names.join(","))?);
+                headers.insert(ENVOY_REMOVES, written(names.join(","))?);
             }
             // For one that is not there Caddy would send the name of its place.
             Some(Proxy::Caddy) => {
@@ -256,5 +256,5 @@ fn untouched(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// The header of a token: as it came, or made of the one in the query.
 fn credential(token: &str, headers: &HeaderMap) -> Result<HeaderValue, Outcome> {
-    untouched(headers).map_or_else(|| written(&format!("Bearer {token}")), Ok)
+    untouched(headers).map_or_else(|| written(format!("Bearer {token}")), Ok)
 }

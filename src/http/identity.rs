@@ -26,8 +26,7 @@ pub(super) fn identity(bearer: &Bearer<'_>) -> Result<HeaderMap, Outcome> {
     if let Some(device) = bearer.device_id() {
         headers.insert(DEVICE_ID, escaped(device.as_str())?);
     }
-    let session = HeaderValue::try_from(bearer.session().to_string());
-    headers.insert(SESSION_ID, session.map_err(|_| Outcome::MissingToken)?);
+    headers.insert(SESSION_ID, written(bearer.session().to_string())?);
     let guest = if bearer.is_guest() { "true" } else { "false" };
     headers.insert(GUEST, HeaderValue::from_static(guest));
     let mut labels = String::new();
@@ -38,13 +37,13 @@ pub(super) fn identity(bearer: &Bearer<'_>) -> Result<HeaderMap, Outcome> {
         }
     }
     if !labels.is_empty() {
-        headers.insert(LABEL, written(&labels)?);
+        headers.insert(LABEL, written(labels)?);
     }
     Ok(headers)
 }
 
 fn escaped(text: &str) -> Result<HeaderValue, Outcome> {
-    written(&plain(text))
+    written(&*plain(text))
 }
 
 /// A text in which everything but visible ASCII is percent-encoded, and the comma, which parts
@@ -66,6 +65,6 @@ fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// A text as a header; a token from a query may hold what no header can.
-pub(super) fn written(text: &str) -> Result<HeaderValue, Outcome> {
-    HeaderValue::from_str(text).map_err(|_| Outcome::MissingToken)
+pub(super) fn written(text: impl TryInto<HeaderValue>) -> Result<HeaderValue, Outcome> {
+    text.try_into().map_err(|_| Outcome::MissingToken)
 }

@@ -39,18 +39,12 @@ pub struct Revocations {
 impl Revocations {
     /// Takes a fact in. Costs as much as this user has facts, however many others have.
     pub fn append(&self, fact: &Fact) {
-        let user = match fact {
-            Fact::Server { from } => {
-                self.server_from.fetch_max(from.millis(), Relaxed);
-                return;
-            }
-            Fact::Key { .. } | Fact::Imported(_) => return,
-            Fact::User { user, .. }
-            | Fact::Device { user, .. }
-            | Fact::Session { user, .. }
-            | Fact::Account { user, .. } => user,
-        };
-        self.users.write(user, |record| record.merge(fact));
+        if let Fact::Server { from } = fact {
+            self.server_from.fetch_max(from.millis(), Relaxed);
+        }
+        if let Some(user) = fact.user() {
+            self.users.write(user, |record| record.merge(fact));
+        }
     }
 
     /// Takes facts in, in whatever order. All that are about one user cost as much as one of them,

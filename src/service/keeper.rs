@@ -139,15 +139,22 @@ impl Keeping {
 
 impl Service {
     /// Takes facts in, each wherever it belongs.
-    pub(super) fn learn_all<'f>(&self, care: &KeyCare, facts: impl Iterator<Item = &'f Fact>) {
-        self.facts.append_all(facts.inspect(|fact| match fact {
-            Fact::Key { id, state } => care.learn(*id, *state),
-            Fact::Imported(token) => {
-                self.metrics().heard();
-                self.imports.learn(token);
+    pub(super) fn learn_all<'f>(
+        &self,
+        care: &KeyCare,
+        facts: impl Iterator<Item = &'f Fact> + Clone,
+    ) {
+        for fact in facts.clone() {
+            match fact {
+                Fact::Key { id, state } => care.learn(*id, *state),
+                Fact::Imported(token) => {
+                    self.metrics().heard();
+                    self.imports.learn(token);
+                }
+                _ => self.metrics().heard(),
             }
-            _ => self.metrics().heard(),
-        }));
+        }
+        self.facts.append_all(facts);
     }
 
     /// Calls `act` with everything that is known here.

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import pathlib
-import random
 import signal
 import socket
 import subprocess
@@ -13,6 +12,10 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "scripts" / "suites"))
+
+from ports import port
+
 BINARY = os.environ["BINARY"]
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="proxies."))
 SECRET = os.urandom(32).hex()
@@ -32,18 +35,6 @@ def check(sentence, good, found=""):
     print(("ok    " if good else "FAIL  ") + sentence + ("" if good else f"\n      found {found}"),
           flush=True)
     return good
-
-
-def port():
-    """A port that is free now, and none of those that the system gives to whoever connects."""
-    while True:
-        number = random.randrange(12_000, 32_000)
-        with socket.socket() as chosen:
-            try:
-                chosen.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return number
 
 
 def start(name, arguments, **options):

@@ -13,6 +13,10 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "scripts" / "suites"))
+
+from ports import port
+
 BINARY = os.environ["BINARY"]
 SERVER = "hs.test"
 
@@ -25,12 +29,6 @@ def check(sentence, good, found=""):
     print(("ok    " if good else "FAIL  ") + sentence + ("" if good else f"\n      found {found}"),
           flush=True)
     return good
-
-
-def port():
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return chosen.getsockname()[1]
 
 
 def until(what, true, patience=20):
