@@ -101,10 +101,12 @@ async fn exchanges_and_what_is_presented_after_its_retirement_are_told() {
 async fn what_is_done_is_told_though_its_client_hangs_up() {
     let town = Town::new().await;
     let alice = town.alice().await;
+    let held = town.raw_database().await.hold().await;
 
     let hung_up = tokio::time::timeout(Duration::ZERO, alice.logout()).await;
 
-    assert!(hung_up.is_err(), "a logout asks the store and takes its time");
+    assert!(hung_up.is_err(), "a logout waits for the store");
+    held.let_go().await;
     until("the logout is told", async || told(&town, "logout").len() == 1).await;
     alice.whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
 }

@@ -211,20 +211,24 @@ async fn an_exchange_that_takes_too_long_is_no_verdict_and_is_not_told_in_json()
     let town = Town::new().await;
     let (alice, token) = town.renewing_alice().await;
     let hasty = town.again_with(Setting { patience: Duration::ZERO, ..Setting::default() }).await;
+    let held = town.raw_database().await.hold().await;
 
     let answer = alice.at(&hasty).refresh(&token).await;
 
     assert_eq!((answer.status.as_u16(), &answer.json), (503, &json!(null)), "{answer:?}");
+    assert!(answer.body.contains("took too long"), "{answer:?}");
     assert!(answer.header("retry-after").is_some());
+    held.let_go().await;
     alice.refresh(&token).await.good();
 }
 
 #[tokio::test]
 async fn a_feed_that_is_too_old_is_no_verdict_on_a_refresh_token() {
-    let max_staleness = Duration::from_millis(400);
-    let town = Town::with(Setting { max_staleness, ..Setting::default() }).await;
+    let town = Town::new().await;
     let ((alice, token), raw) = (town.renewing_alice().await, town.raw_database().await);
-    let _following = town.follow();
+    let max_staleness = Duration::from_millis(400);
+    let strict = town.again_with(Setting { max_staleness, ..Setting::default() }).await;
+    let (_following, alice) = (strict.follow(), alice.at(&strict));
     raw.run("ALTER TABLE feed RENAME TO feed_away").await;
 
     until("the feed is too old", async || alice.whoami().await.status == 503).await;

@@ -129,11 +129,40 @@ impl Raw {
         }
     }
 
+    /// Lets nobody write from now on, until it is let go: a writer waits for seconds.
+    pub(crate) async fn hold(&self) -> Held {
+        match self {
+            Self::Sqlite(pool) => Held::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await.unwrap()),
+            Self::Postgres(pool) => {
+                let mut transaction = pool.begin().await.unwrap();
+                let lock = "LOCK TABLE users, devices, refreshes, feed IN EXCLUSIVE MODE";
+                sqlx::query(lock).execute(&mut *transaction).await.unwrap();
+                Held::Postgres(transaction)
+            }
+        }
+    }
+
     /// The number that a query gives.
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
         match self {
             Self::Sqlite(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
             Self::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        }
+    }
+}
+
+/// A database that nobody writes to.
+pub(crate) enum Held {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Held {
+    /// Lets whoever waits write.
+    pub(crate) async fn let_go(self) {
+        match self {
+            Self::Sqlite(transaction) => transaction.rollback().await.unwrap(),
+            Self::Postgres(transaction) => transaction.rollback().await.unwrap(),
         }
     }
 }
