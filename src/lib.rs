@@ -104,6 +104,8 @@ pub mod keyring;
 pub mod occasion;
 #[cfg(feature = "server")]
 pub mod random;
+#[cfg(feature = "server")]
+mod reach;
 pub mod revocations;
 #[cfg(feature = "server")]
 pub mod secret;

@@ -13,7 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("token/", 1),
     ("answer.rs", 2), ("imports.rs", 2), ("keyring.rs", 2), ("occasion.rs", 2),
     ("revocations/", 2), ("verifier.rs", 2),
-    ("config.rs", 3), ("keyfile.rs", 3), ("random.rs", 3), ("secret.rs", 3), ("store/", 3), ("tower.rs", 3),
+    ("config.rs", 3), ("keyfile.rs", 3), ("random.rs", 3), ("reach.rs", 3), ("secret.rs", 3), ("store/", 3), ("tower.rs", 3),
     ("homeserver/", 4), ("service/", 4),
     ("doctor/", 5), ("http/", 5),
     ("cli/", 6), ("lib.rs", 6), ("main.rs", 6),

@@ -22,7 +22,8 @@ pub(super) fn link(
     config: &Config,
     store: &Store,
     secret: Option<Arc<Secret>>,
-) -> Option<Arc<Link>> {
-    let synapse = Synapse::new(&config.homeserver.url, secret?);
-    Some(Link::new(synapse, store.clone(), config.server_name.clone()))
+) -> Result<Option<Arc<Link>>, Trouble> {
+    let Some(secret) = secret else { return Ok(None) };
+    let synapse = Synapse::new(&config.homeserver.url, secret)?;
+    Ok(Some(Link::new(synapse, store.clone(), config.server_name.clone())))
 }

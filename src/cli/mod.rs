@@ -149,7 +149,7 @@ async fn service(config: &Config, store: Store) -> Result<Service, Trouble> {
     let policy = Policy::default();
     let (server, clock) = (config.server_name.clone(), SystemClock::default());
     let passwords = passwords(config)?;
-    let link = linked::link(config, &store, linked::secret(config)?);
+    let link = linked::link(config, &store, linked::secret(config)?)?;
     let service = Service::new(server, Some(store), passwords, policy, std::sync::Arc::new(clock));
     Ok(service.audited(audit(config)?).linked(link))
 }

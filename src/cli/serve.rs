@@ -100,7 +100,7 @@ async fn issuer(config: &Config, name: String, audit: Audit) -> Result<(Node, bo
         let (key, _) = make_key(&store, &config.keys, clock.now()).await?;
         audit.tell(clock.now(), &Event::KeyMade { key });
     }
-    let link = linked::link(config, &store, secret.clone());
+    let link = linked::link(config, &store, secret.clone())?;
     let server = config.server_name.clone();
     let service = Service::new(server, Some(store), passwords(config)?, policy(config), clock);
     let service = Arc::new(service.audited(audit).linked(link.clone()));
@@ -234,7 +234,8 @@ impl Node {
             patience: config.request_timeout.duration(),
             forward_auth: forward_auth(config)?,
             behind: (config.homeserver.kind == HomeserverKind::Synapse)
-                .then(|| Behind::new(&config.homeserver.url)),
+                .then(|| Behind::new(&config.homeserver.url))
+                .transpose()?,
             latencies: http::Latencies::default(),
         });
         let following = self.following.map(|f| tokio::spawn(f.run(stopped.clone())));

@@ -13,8 +13,8 @@ use super::database::{DatabaseUrl, Postgresql};
 use super::forward_auth::ForwardAuth;
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, audit, database, duration, file, folder, homeserver, life, log_filter, log_format,
-    networks, node_name, number, plain_url, registration, server_name, size, socket, switch, url,
+    address, audit, database, duration, file, folder, homeserver, homeserver_url, life, log_filter,
+    log_format, networks, node_name, number, registration, server_name, size, socket, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -253,11 +253,12 @@ pub struct Homeserver {
     #[config(env = "AMARETTI_HOMESERVER_KIND", default = "none", deserialize_with = homeserver)]
     pub kind: HomeserverKind,
 
-    /// Where it is reached from here, past every proxy; plain HTTP.
+    /// Where it is reached from here, past every proxy. Over https its certificate has to be one
+    /// that this machine trusts; SSL_CERT_FILE names a file of authorities.
     #[config(
         env = "AMARETTI_HOMESERVER_URL",
         default = "http://127.0.0.1:8008",
-        deserialize_with = plain_url
+        deserialize_with = homeserver_url
     )]
     pub url: String,
 

@@ -179,13 +179,14 @@ pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
     Ok(text)
 }
 
-/// A URL that is asked without TLS: what is on the other side stands beside.
-pub(super) fn plain_url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+/// A URL of a homeserver, to which paths are appended.
+pub(super) fn homeserver_url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = text(from)?;
-    let host = text.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"));
+    let host = rest.and_then(|rest| rest.split('/').next());
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\<>?#@".contains(&b));
     if host.is_none_or(str::is_empty) || !plain {
-        return Err(Error::custom("a plain URL is wanted, such as http://127.0.0.1:8008"));
+        return Err(Error::custom("a URL is wanted, such as http://127.0.0.1:8008"));
     }
     Ok(text.trim_end_matches('/').to_owned())
 }

@@ -1,35 +1,22 @@
-//! Questions by HTTP, https and unix sockets, each bounded in time and size; no redirect is
-//! followed.
+//! Questions of somebody who looks at an installation, and how an answer is read.
 //!
 //! This file refuses to know what is asked and what an answer means.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-use core::pin::Pin;
-use core::task::{Context, Poll};
-use std::error::Error;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Request, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connect, HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::Full;
 use serde_json::Value;
-use tokio::net::UnixStream;
-use tokio::time::timeout;
-use tower_service::Service;
 
+use crate::reach::{Bounds, Reach};
 use crate::time::Timestamp;
 
-/// How long one question may take, from the connection to the last byte.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The largest answer that is read, in bytes.
-const LARGEST: usize = 1 << 20;
+const BOUNDS: Bounds = Bounds { connect: PATIENCE, answer: PATIENCE, largest: 1 << 20 };
 
 /// Somebody who can be asked.
 #[derive(Clone, Debug)]
@@ -145,48 +132,33 @@ impl Reply {
 
 /// Who asks.
 pub(super) struct Asker {
-    plain: Client<HttpConnector, Full<Bytes>>,
-    secure: Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String>,
+    plain: Result<Reach, String>,
+    secure: Result<Reach, String>,
 }
 
 impl Asker {
     pub(super) fn new() -> Self {
-        let client = || Client::builder(TokioExecutor::new());
-        let roots = HttpsConnectorBuilder::new().with_native_roots();
-        let secure = roots.map(|roots| client().build(roots.https_only().enable_http1().build()));
-        let secure = secure.map_err(|error| format!("no certificate authorities: {error}"));
-        Self { plain: client().build_http(), secure }
+        let to = |url| Reach::to(url, BOUNDS).map_err(|error| error.to_string());
+        Self { plain: to("http://"), secure: to("https://") }
     }
 
     /// Asks; gives the answer, or why there is none.
     pub(super) async fn ask(&self, whom: &Whom, question: Question<'_>) -> Result<Reply, String> {
-        let reply = async {
-            match whom {
-                Whom::Socket(path) => {
-                    let client = Client::builder(TokioExecutor::new()).build(At(path.clone()));
-                    send(&client, "http://localhost", question).await
-                }
-                Whom::Url(url) if url.starts_with("https://") => {
-                    send(self.secure.as_ref().map_err(String::clone)?, url, question).await
-                }
-                Whom::Url(url) => send(&self.plain, url, question).await,
+        match whom {
+            Whom::Socket(path) => {
+                let reach = Reach::socket(path.clone(), BOUNDS);
+                send(&reach, "http://localhost", question).await
             }
-        };
-        match timeout(PATIENCE, reply).await {
-            Ok(reply) => reply,
-            Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
+            Whom::Url(url) => {
+                let secure = url.starts_with("https://");
+                let reach = if secure { &self.secure } else { &self.plain };
+                send(reach.as_ref().map_err(String::clone)?, url, question).await
+            }
         }
     }
 }
 
-async fn send<C>(
-    client: &Client<C, Full<Bytes>>,
-    base: &str,
-    question: Question<'_>,
-) -> Result<Reply, String>
-where
-    C: Connect + Clone + Send + Sync + 'static,
-{
+async fn send(reach: &Reach, base: &str, question: Question<'_>) -> Result<Reply, String> {
     let uri: Uri = format!("{base}{}", question.path).parse().map_err(|_| "no such address")?;
     let mut request = Request::builder().method(question.method).uri(uri);
     request = request.header(header::USER_AGENT, "amaretti-doctor");
@@ -195,38 +167,8 @@ where
     }
     let request = request.body(Full::new(Bytes::from(question.body)));
     let request = request.map_err(|_| "it cannot be asked that")?;
-    let answer = client.request(request).await.map_err(|error| deepest(&error))?;
+    let answer = reach.ask(request).await.map_err(|error| error.to_string())?;
     let (head, body) = answer.into_parts();
-    let body = Limited::new(body, LARGEST).collect().await;
-    let body = body.map_err(|error| deepest(&*error))?.to_bytes();
     let text = String::from_utf8_lossy(&body).into_owned();
     Ok(Reply { status: head.status.as_u16(), headers: head.headers, text })
-}
-
-/// What lies at the bottom of an error: there the system speaks.
-fn deepest(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}
-
-/// Connects to a socket in the file system, whatever is asked for.
-#[derive(Clone)]
-struct At(PathBuf);
-
-impl Service<Uri> for At {
-    type Response = TokioIo<UnixStream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<UnixStream>>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let path = self.0.clone();
-        Box::pin(async move { Ok(TokioIo::new(UnixStream::connect(path).await?)) })
-    }
 }

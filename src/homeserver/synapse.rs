@@ -1,24 +1,20 @@
-//! What Synapse is told and asked: `/_synapse/mas/*`, over plain HTTP.
+//! What Synapse is told and asked: `/_synapse/mas/*`, over HTTP or https.
 //!
 //! Every call is bounded in time, every answer in size. This file knows the wire; it refuses to know
 //! when a call is due and what is done with its answer.
 
+use std::io;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_body_util::Full;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use crate::reach::{Bounds, Reach, Unanswered};
 use crate::secret::Secret;
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(2);
 
 /// How long an answer may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
@@ -26,11 +22,8 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// How long to wait before a call that failed is made once more.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// How long a connection that nobody uses is kept: less than Synapse keeps it.
-const IDLE: Duration = Duration::from_secs(20);
-
-/// The largest answer, in bytes.
-const LARGEST: usize = 64 * 1024;
+const BOUNDS: Bounds =
+    Bounds { connect: Duration::from_secs(2), answer: ANSWER, largest: 64 * 1024 };
 
 /// Why a call came to nothing.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -81,7 +74,7 @@ pub(super) enum Name {
 pub struct Synapse {
     base: String,
     secret: std::sync::Arc<Secret>,
-    client: Client<HttpConnector, Full<Bytes>>,
+    reach: Reach,
 }
 
 /// A status and a body.
@@ -111,16 +104,13 @@ impl Answer {
 }
 
 impl Synapse {
-    /// Synapse at a plain URL.
-    #[must_use]
-    pub fn new(url: &str, secret: std::sync::Arc<Secret>) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.set_nodelay(true);
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+    /// Synapse at a URL.
+    ///
+    /// # Errors
+    /// The URL says https, and this machine trusts no certificate authority.
+    pub fn new(url: &str, secret: std::sync::Arc<Secret>) -> io::Result<Self> {
         let base = url.trim_end_matches('/').to_owned();
-        Self { base, secret, client: builder.build(connector) }
+        Ok(Self { base, secret, reach: Reach::to(url, BOUNDS)? })
     }
 
     pub(super) async fn account(&self, localpart: &str) -> Result<Account, Fault> {
@@ -259,19 +249,13 @@ impl Synapse {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, Fault> {
-        let answered = async {
-            let response = self.client.request(request).await;
-            let response = response.map_err(|error| {
-                // Its cause says what has happened; the error itself only where.
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                Fault::Away(cause.unwrap_or_else(|| error.to_string()))
-            })?;
-            let (parts, body) = response.into_parts();
-            let body = Limited::new(body, LARGEST).collect().await;
-            let body = body.map_err(|error| Fault::Away(error.to_string()))?.to_bytes();
-            let body = serde_json::from_slice(&body).unwrap_or_default();
-            Ok(Answer { status: parts.status, body })
-        };
-        timeout(ANSWER, answered).await.unwrap_or(Err(Fault::Silent))
+        match self.reach.ask(request).await {
+            Ok(answer) => Ok(Answer {
+                status: answer.status(),
+                body: serde_json::from_slice(answer.body()).unwrap_or_default(),
+            }),
+            Err(Unanswered::Away(why)) => Err(Fault::Away(why)),
+            Err(Unanswered::Silent(_)) => Err(Fault::Silent),
+        }
     }
 }

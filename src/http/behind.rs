@@ -5,30 +5,28 @@
 //! homeserver alone knows; and what a server can do, the homeserver knows best. This file refuses to
 //! know what is told to a homeserver about users and devices.
 
+use std::io;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use super::Face;
 use super::answer::Outcome;
 use super::bearer::FORWARDED_FOR;
+use crate::reach::{Bounds, Reach};
 use crate::service::{Denial, is_narrowed};
 use crate::token::Refusal;
 
-/// How long a connection may take to be made, and an answer.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
-
-/// The largest answer, in bytes.
-const LARGEST: usize = 1024 * 1024;
+const BOUNDS: Bounds = Bounds {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_secs(10),
+    largest: 1024 * 1024,
+};
 
 /// What of an answer is the client's.
 const KEPT: [HeaderName; 2] = [header::CONTENT_TYPE, header::RETRY_AFTER];
@@ -36,28 +34,16 @@ const KEPT: [HeaderName; 2] = [header::CONTENT_TYPE, header::RETRY_AFTER];
 /// A homeserver, where it listens.
 pub struct Behind {
     base: String,
-    client: Client<HttpConnector, Full<Bytes>>,
+    reach: Reach,
 }
 
 impl Behind {
-    /// The homeserver at a plain URL.
-    #[must_use]
-    pub fn new(url: &str) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(PATIENCE.0));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { base: url.to_owned(), client }
-    }
-
-    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<(Response<()>, Bytes), String> {
-        let answer = timeout(PATIENCE.1, self.client.request(request)).await;
-        let answer = answer.map_err(|_| "it does not answer".to_owned())?;
-        let (parts, body) = answer.map_err(|error| error.to_string())?.into_parts();
-        let body = timeout(PATIENCE.1, Limited::new(body, LARGEST).collect()).await;
-        let body = body.map_err(|_| "its answer does not end".to_owned())?;
-        let body = body.map_err(|error| error.to_string())?.to_bytes();
-        Ok((Response::from_parts(parts, ()), body))
+    /// The homeserver at a URL.
+    ///
+    /// # Errors
+    /// The URL says https, and this machine trusts no certificate authority.
+    pub fn new(url: &str) -> io::Result<Self> {
+        Ok(Self { base: url.to_owned(), reach: Reach::to(url, BOUNDS)? })
     }
 }
 
@@ -80,11 +66,12 @@ impl Face {
     ) -> Result<Response, Outcome> {
         let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
         let credential = request.headers.get(header::AUTHORIZATION).cloned();
-        let (answer, body) = self.asked_behind(behind, request, target, credential, body).await?;
+        let answer = self.asked_behind(behind, request, target, credential, body).await?;
+        let (head, body) = answer.into_parts();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = answer.status();
+        *response.status_mut() = head.status;
         for name in KEPT {
-            if let Some(value) = answer.headers().get(&name) {
+            if let Some(value) = head.headers.get(&name) {
                 response.headers_mut().insert(name, value.clone());
             }
         }
@@ -99,9 +86,9 @@ impl Face {
     ) -> Result<Value, Outcome> {
         let credential = self.credential_behind(request)?;
         let path = request.uri.path();
-        let (answer, body) =
+        let answer =
             self.asked_behind(behind, request, path, Some(credential), Bytes::new()).await?;
-        let mut answered: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let mut answered: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         let capabilities = answered.get_mut("capabilities").and_then(Value::as_object_mut);
         let Some(capabilities) = capabilities.filter(|_| answer.status() == StatusCode::OK) else {
             tracing::warn!(
@@ -135,7 +122,7 @@ impl Face {
         target: &str,
         credential: Option<HeaderValue>,
         body: Bytes,
-    ) -> Result<(Response<()>, Bytes), Outcome> {
+    ) -> Result<Response<Bytes>, Outcome> {
         let mut asked = Request::builder().method(&request.method);
         asked = asked.uri(format!("{}{target}", behind.base));
         if let Some(credential) = credential {
@@ -146,8 +133,8 @@ impl Face {
         }
         asked = asked.header(header::CONTENT_TYPE, "application/json");
         let asked = asked.body(Full::new(body)).map_err(|_| Outcome::BadPath)?;
-        behind.ask(asked).await.map_err(|error| {
-            tracing::warn!(error, "the homeserver behind is away");
+        behind.reach.ask(asked).await.map_err(|error| {
+            tracing::warn!(%error, "the homeserver behind is away");
             Outcome::TimedOut
         })
     }

@@ -100,7 +100,9 @@ impl Routers {
             body_limit,
             patience,
             forward_auth: setting.asking.map(Asking::settings),
-            behind: setting.behind.map(|port| Behind::new(&format!("http://127.0.0.1:{port}"))),
+            behind: setting
+                .behind
+                .map(|port| Behind::new(&format!("http://127.0.0.1:{port}")).unwrap()),
             latencies: http::Latencies::default(),
         });
         Self { public: http::public(face.clone()), internal: http::internal(face) }

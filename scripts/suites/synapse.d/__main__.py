@@ -14,6 +14,7 @@ import away
 import clients
 import looked_at
 import narrowed
+import secure
 import sessions
 import switch
 from stage import ROOT, Stage, check, failed, passed
@@ -33,7 +34,7 @@ def play(version):
         switch.before(stage)
         stage.start_node()
         stage.start_nginx()
-        for scene in (switch, sessions, narrowed, looked_at, accounts, clients, away):
+        for scene in (switch, sessions, narrowed, looked_at, accounts, clients, away, secure):
             scene.play(stage)
         switch.back(stage)
         logs(stage)

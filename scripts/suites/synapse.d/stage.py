@@ -79,7 +79,7 @@ class Stage:
         self.version, self.folder = version, pathlib.Path(folder)
         self.python = ROOT / "target/synapse" / version / "bin/python"
         self.processes = []
-        self.ports = {name: port() for name in ("synapse", "public", "internal", "nginx", "guarded")}
+        self.ports = {name: port() for name in ("synapse", "public", "internal", "nginx", "guarded", "secure")}
         self.url = f"http://127.0.0.1:{self.ports['nginx']}"
         self.secret = secrets.token_hex(16)
         self.appservice = secrets.token_hex(16)

@@ -25,7 +25,8 @@ pub(crate) const SHARED: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 /// The link of a town to the Synapse of its setting.
 pub(super) fn link(setting: Setting, store: &Store) -> Option<Arc<Link>> {
     let secret = Arc::new(Secret::parse(SHARED).ok().unwrap());
-    let synapse = homeserver::Synapse::new(&format!("http://{}", setting.synapse?), secret);
+    let synapse =
+        homeserver::Synapse::new(&format!("http://{}", setting.synapse?), secret).unwrap();
     Some(Link::new(synapse, store.clone(), ServerName::parse(SERVER).unwrap()))
 }
 
