@@ -78,3 +78,12 @@ async fn web_pages_may_not_read_the_internal_face() {
 
     assert_eq!(answer.good().header("access-control-allow-origin"), None);
 }
+
+#[tokio::test]
+async fn what_was_read_at_a_start_is_proven_fresh_once_it_is_read() {
+    let town = Town::new().await;
+
+    let beats = town.raw_database().await.number("SELECT MAX(beat) FROM beats").await;
+
+    assert_eq!(beats, 2, "one before everything is read, for logouts, one after it, for logins");
+}
