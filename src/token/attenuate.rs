@@ -5,7 +5,7 @@
 use super::anatomy::{Anatomy, Ending, Part};
 use super::caveat::{Caveat, CaveatError};
 use super::chain::Tag;
-use super::pack::Packer;
+use super::pack::{Packer, ROOM};
 use super::wire::{Presented, Scratch};
 use super::{Identifier, Kind, MintError, Refusal, TAG_BYTES, Token};
 
@@ -50,7 +50,8 @@ pub fn attenuate(text: &str, caveats: &[&str]) -> Result<Token, AttenuateError> 
     let mut scratch = Scratch::new();
     let presented = Presented::read(text, &mut scratch)?;
     let kind = presented.identifier.kind;
-    let mut packer = Packer::new(presented.signed);
+    let mut room = ROOM;
+    let mut packer = Packer::new(&mut room, presented.signed);
     for caveat in presented.caveats {
         packer.caveat(caveat)?;
     }
@@ -106,7 +107,8 @@ pub fn normalize(text: &str) -> Result<Token, NormalizeError> {
     let signed = signed.ok_or(not_ours(super::Malformed::Identifier.into()))?;
     let kind = anatomy.prefix.map_or_else(|| Identifier::read(signed).map(|id| id.kind), Ok);
     let kind = kind.map_err(not_ours)?;
-    let mut packer = Packer::new(signed);
+    let mut room = ROOM;
+    let mut packer = Packer::new(&mut room, signed);
     for piece in &anatomy.pieces {
         match piece.part {
             Part::VerificationId | Part::CaveatLocation => return Err(NormalizeError::ThirdParty),

@@ -7,7 +7,7 @@ use zeroize::ZeroizeOnDrop;
 
 use super::caveat::{Caveat, DEVICE_ID, USER_ID};
 use super::identifier::Route;
-use super::pack::Packer;
+use super::pack::{Packer, ROOM};
 use super::{Identifier, Kind, MintError, SessionId, Subkey};
 use crate::ident::{DeviceId, UserId};
 use crate::time::Timestamp;
@@ -45,7 +45,8 @@ impl Grant<'_> {
             return Err(MintError::WrongSubkey(subkey.kind()));
         }
         let signed = self.identifier(subkey).encode();
-        let mut packer = Packer::new(&signed);
+        let mut room = ROOM;
+        let mut packer = Packer::new(&mut room, &signed);
         let mut tag = subkey.root().tag(&signed);
         tag = tag.extend(packer.issuers(USER_ID, self.user.as_str())?);
         if let Some(device) = self.device {
