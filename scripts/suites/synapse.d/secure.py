@@ -79,7 +79,7 @@ def front(stage):
 
 
 def restart(stage, authorities=None):
-    stage.stop(stage.node)
+    stage.stop(stage.nodes["node"])
     if authorities:
         stage.settings["SSL_CERT_FILE"] = str(stage.folder / authorities)
     stage.start_node()

@@ -78,7 +78,7 @@ class Stage:
     def __init__(self, version, folder):
         self.version, self.folder = version, pathlib.Path(folder)
         self.python = ROOT / "target/synapse" / version / "bin/python"
-        self.processes = []
+        self.processes, self.nodes, self.second = [], {}, {}
         self.ports = {name: port() for name in ("synapse", "public", "internal", "nginx", "guarded", "secure")}
         self.url = f"http://127.0.0.1:{self.ports['nginx']}"
         self.secret = secrets.token_hex(16)
@@ -133,12 +133,14 @@ class Stage:
                                   "-c", "homeserver.yaml")
         until("Synapse listens", lambda: listens(self.ports["synapse"]), 60)
 
-    def environment(self):
-        return {**os.environ, **self.settings}
+    def environment(self, more=()):
+        return {**os.environ, **self.settings, **dict(more)}
 
-    def start_node(self):
-        self.node = self.start("node", BINARY, "serve", env=self.environment())
-        until("the node listens", lambda: listens(self.ports["internal"]))
+    def start_node(self, name="node"):
+        environment = self.environment(self.second if name == "second" else ())
+        self.nodes[name] = self.start(name, BINARY, "serve", env=environment)
+        number = int(environment["AMARETTI_INTERNAL"].rpartition(":")[2])
+        until("the node listens", lambda: listens(number))
 
     def start_nginx(self):
         """What `amaretti config nginx` writes, without forward-auth and with it."""
@@ -148,7 +150,8 @@ class Stage:
     def nginx(self, name, *flags):
         written = self.run("config", "nginx", "--homeserver", "synapse",
                            "--upstream", f"127.0.0.1:{self.ports['synapse']}",
-                           "--node", self.settings["AMARETTI_LISTEN"],
+                           *(f"--node={node['AMARETTI_LISTEN']}"
+                             for node in (self.settings, self.second) if node),
                            "--at", f"127.0.0.1:{self.ports[name]}", *flags)
         log = "/var/log/nginx/matrix.log"
         if log not in written:
