@@ -61,8 +61,6 @@ start() {
     until_true 10000 grep -qs ' serving ' "$log" >"$folder/took"
     public[$node]=$(grep -om1 'listen=[^ ]*' "$log" | cut -d= -f2)
     internal[$node]=$(grep -om1 'internal=[^ ]*' "$log" | cut -d= -f2)
-    # It has bound its addresses; a moment later it also listens to signals.
-    sleep 0.1
 }
 
 # stop NODE: asks a node to end and gives its exit code.
@@ -99,4 +97,5 @@ key_of() { "$amaretti" token inspect <<<"$1" | sed -n 's/.* key \([0-9a-f]\{8\}\
 
 lives() { [[ $(ask "$1" "$2") == *' 200' ]]; }
 is_dead() { [[ $(ask "$1" "$2") == *' 401' ]]; }
+is_closed() { [[ $(ask "$1" '') == ' 000' ]]; }
 mints_anew() { login && [[ $(key_of "$token") != "$1" ]]; }
