@@ -24,8 +24,7 @@ pub(super) struct Status {
 
 #[derive(Args)]
 #[command(
-    after_help = "Nodes go on meanwhile; what they hold in memory becomes smaller at their next start, once their
-feed.snapshot was taken away, which remembers what is dropped. Tokens that
+    after_help = "Nodes go on meanwhile; what they hold in memory becomes smaller at their next start. Tokens that
 never end are dead when their key is retired: then all that was ever said of them can go."
 )]
 pub(super) struct Compact {

@@ -46,7 +46,8 @@ impl Installation<'_> {
     }
 }
 
-const REACH: &str = "start Synapse, or set homeserver.url to a listener of it that serves clients";
+const REACH: &str = "start Synapse, or set homeserver.url to a listener of it that serves clients; its \
+                     certificate, over https, has to be one that this machine trusts";
 
 async fn version(asker: &Asker, synapse: &Whom, versions: &Reply) -> Finding {
     let check = Check::HomeserverVersion;

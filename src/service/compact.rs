@@ -31,8 +31,9 @@ struct Judge {
     now: Timestamp,
     retired: HashSet<KeyId>,
     server_from: Timestamp,
-    /// The last entry that every live node has heard, or the one before the head of the feed.
-    heard: i64,
+    /// The entry where the slowest live node stands, or the last one. It stays: a node that does not
+    /// find it takes the store for another.
+    stands_at: i64,
 }
 
 impl Service {
@@ -59,10 +60,14 @@ impl Service {
                 silent.extend(judge.silent(group).map(|entry| entry.cursor.clone()));
             }
             done.entries += count(entries.len());
-            done.droppable += count(silent.len());
-            if really {
+            if really && !silent.is_empty() {
+                // Before the first is gone: a node that starts meanwhile has read it perhaps.
+                if done.droppable == 0 {
+                    store.note_compaction().await?;
+                }
                 store.drop_entries(&silent).await?;
             }
+            done.droppable += count(silent.len());
             progress(done.entries);
         }
     }
@@ -73,8 +78,8 @@ impl Service {
         let retired = tx.retired_keys().await?.into_iter().collect();
         let server_from = tx.facts_about_account("").await?.server_from();
         let least = overview.beats.iter().map(|beat| beat.sequence).min();
-        let heard = least.unwrap_or(i64::MAX).min(overview.head.saturating_sub(1));
-        Ok(Judge { now: overview.now, retired, server_from, heard })
+        let stands_at = least.unwrap_or(i64::MAX).min(overview.head);
+        Ok(Judge { now: overview.now, retired, server_from, stands_at })
     }
 }
 
@@ -95,7 +100,7 @@ impl Judge {
         group.iter().for_each(|entry| others.entry(about(&entry.fact)).or_default().push(entry));
         let mut silent = vec![false; group.len()];
         for (at, entry) in group.iter().enumerate() {
-            let goes = entry.cursor.sequence() <= self.heard
+            let goes = entry.cursor.sequence() < self.stands_at
                 && (self.is_covered(entry, &others)
                     || match &entry.fact {
                         // Tokens of another issuer are signed with no key of ours.
@@ -267,7 +272,7 @@ mod tests {
 
     fn judge() -> Judge {
         let (now, server_from) = (at(10 * MARGIN), Timestamp::ZERO);
-        Judge { now, retired: HashSet::new(), server_from, heard: i64::MAX }
+        Judge { now, retired: HashSet::new(), server_from, stands_at: i64::MAX }
     }
 
     /// All that a memory makes of these, and how it judges every session.
@@ -361,12 +366,12 @@ mod tests {
     }
 
     #[test]
-    fn what_some_node_may_not_have_heard_stays() {
+    fn what_some_node_may_not_have_heard_stays_and_where_it_stands() {
         let login =
             |from| Fact::Device { user: USER.into(), device: "KIOSK".into(), from: at(from) };
         let group = kept([1, 2, 3].map(login));
 
-        let judge = Judge { heard: 1, ..judge() };
+        let judge = Judge { stands_at: 2, ..judge() };
 
         assert_eq!(judge.silent(&group).count(), 1);
     }

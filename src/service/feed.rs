@@ -17,7 +17,7 @@ use super::keeper::Keeper;
 use super::lost::{Lost, Rereading};
 use super::pulse::Pulse;
 use super::{Denial, Failure, KeyCare, Part, Service};
-use crate::store::{Cursor, Listener, Look, Moment, Rights, Store, StoreError};
+use crate::store::{Cursor, Listener, Look, Moment, Origin, Rights, Snapshot, Store, StoreError};
 
 /// How long to wait between two looks where nobody says that there is something new.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -41,6 +41,8 @@ pub struct Following {
     store: Store,
     care: Arc<KeyCare>,
     cursor: Option<Cursor>,
+    /// How often the feed had been compacted before what is known here was read.
+    compactions: i64,
     /// The look at what comes next, while what came before it is learned.
     ahead: Option<JoinHandle<Result<Look, StoreError>>>,
     pulse: Arc<Pulse>,
@@ -77,6 +79,7 @@ impl Following {
             store,
             care,
             cursor: None,
+            compactions: 0,
             ahead: None,
             pulse: Arc::new(pulse),
             proven: None,
@@ -86,29 +89,48 @@ impl Following {
             caught_up: false,
             marked: None,
         };
+        following.begin(folder).await?;
+        Ok(following)
+    }
+
+    async fn begin(&mut self, folder: Option<PathBuf>) -> Result<(), StoreError> {
+        let recognised = self.store.recognise().await;
         if let Some(folder) = &folder {
-            following.recall(folder).await;
+            self.recall(folder, recognised.as_ref().ok().copied()).await;
         }
-        match following.catch_up().await {
-            Err(error) if following.cursor.is_some() => {
+        let caught_up = match recognised {
+            Ok(_) => self.catch_up().await,
+            Err(error) => Err(error),
+        };
+        match caught_up {
+            Err(error) if self.cursor.is_some() => {
                 tracing::warn!(%error, "the store is away: starting from the snapshot");
             }
             caught_up => caught_up?,
         }
-        following.pulse.judge();
+        self.pulse.judge();
         if let Some(folder) = folder {
-            let (service, care) = (following.service.clone(), following.care.clone());
-            following.keeper = Some(Keeper::new(folder, following.store.id(), service, care));
-            following.mark();
+            let origin = Origin { store: self.store.id(), compactions: self.compactions };
+            let (service, care) = (self.service.clone(), self.care.clone());
+            self.keeper = Some(Keeper::new(folder, origin, service, care));
+            self.mark();
         }
-        Ok(following)
+        Ok(())
     }
 
-    /// Takes in the snapshot, if there is one.
-    async fn recall(&mut self, folder: &Path) {
+    /// Takes in the snapshot, if there is one and it does not remember what the feed, which was
+    /// compacted so often, has dropped.
+    async fn recall(&mut self, folder: &Path, compactions: Option<i64>) {
+        self.compactions = compactions.unwrap_or_default();
+        let Some(snapshot) = Snapshot::open(folder, self.store.id()) else { return };
+        let begun = snapshot.compactions();
+        if compactions.is_some_and(|now| now != begun) && self.is_superseded(folder).await {
+            tracing::info!("the feed was compacted: all of it is read, and not the snapshot");
+            return;
+        }
+        self.compactions = begun;
         let (service, care) = (self.service.clone(), self.care.clone());
-        let (folder, store) = (folder.to_owned(), self.store.id());
-        let recalled = spawn_blocking(move || Keeper::take_in(&folder, store, &service, &care));
+        let recalled = spawn_blocking(move || Keeper::take_in(snapshot, &service, &care));
         let Ok(Some(mark)) = recalled.await else { return };
         match Moment::now(self.service.now()).since(&mark.heard) {
             Some(age) => self.service.freshness.heard(Duration::from_millis(age)),
@@ -118,8 +140,21 @@ impl Following {
         self.cursor = Some(mark.cursor);
     }
 
+    /// Whether the store has kept what the snapshot knows, as far as anybody needs it: the last entry
+    /// that it marks is there, so none before it was lost. What came behind the mark is learned.
+    async fn is_superseded(&self, folder: &Path) -> bool {
+        let (folder, store) = (folder.to_owned(), self.store.id());
+        let end = spawn_blocking(move || Snapshot::open(&folder, store)?.end()).await;
+        let Ok(Some((mark, behind))) = end else { return false };
+        let look = self.store.look(self.pulse.node(), Some(&mark.cursor)).await;
+        let is_there = look.is_ok_and(|look| look.entries.is_some());
+        if is_there {
+            self.service.learn_all(&self.care, behind.iter());
+        }
+        is_there
+    }
+
     async fn catch_up(&mut self) -> Result<(), StoreError> {
-        self.store.recognise().await?;
         // Ten million facts are read for longer than a node may go unheard and mint: what is known
         // then is proven fresh by a second beat.
         for _ in 0..2 {

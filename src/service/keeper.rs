@@ -4,14 +4,13 @@
 //! form of the file.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use super::{KeyCare, Service};
-use crate::keyfile::StoreId;
 use crate::revocations::Fact;
-use crate::store::{Cursor, Mark, Moment, SnapshotFile, read_snapshot};
+use crate::store::{Cursor, Mark, Moment, Origin, Snapshot, SnapshotFile};
 
 /// How much longer than the facts in it a snapshot may grow before it is written anew, in bytes.
 const SLACK: u64 = 4 << 20;
@@ -33,19 +32,14 @@ struct Keeping {
     service: Arc<Service>,
     care: Arc<KeyCare>,
     folder: PathBuf,
-    store: StoreId,
+    origin: Origin,
 }
 
 impl Keeper {
-    /// Takes in the snapshot of a store, if there is one; gives how far it goes.
-    pub(super) fn take_in(
-        folder: &Path,
-        store: StoreId,
-        service: &Service,
-        care: &KeyCare,
-    ) -> Option<Mark> {
+    /// Takes in a snapshot; gives how far it goes.
+    pub(super) fn take_in(snapshot: Snapshot, service: &Service, care: &KeyCare) -> Option<Mark> {
         let mut facts = Vec::with_capacity(TOGETHER);
-        let mark = read_snapshot(folder, store, |fact| {
+        let mark = snapshot.read(|fact| {
             facts.push(fact);
             if facts.len() == TOGETHER {
                 service.learn_all(care, facts.iter());
@@ -59,12 +53,12 @@ impl Keeper {
     /// Keeps a snapshot in a folder from now on.
     pub(super) fn new(
         folder: PathBuf,
-        store: StoreId,
+        origin: Origin,
         service: Arc<Service>,
         care: Arc<KeyCare>,
     ) -> Self {
         let (words, said) = mpsc::channel();
-        let keeping = Keeping { service, care, folder, store };
+        let keeping = Keeping { service, care, folder, origin };
         let thread = thread::Builder::new().name("snapshot".to_owned());
         match thread.spawn(move || keeping.run(&said)) {
             Ok(thread) => Self(Some(words), Some(thread)),
@@ -128,7 +122,7 @@ impl Keeping {
             (Word::Mark(mark), _) => {
                 *snapshot = None;
                 let each = |act: &mut dyn FnMut(&Fact)| self.service.everything(&self.care, act);
-                let file = SnapshotFile::write(&self.folder, self.store, mark, each)?;
+                let file = SnapshotFile::write(&self.folder, &self.origin, mark, each)?;
                 let begun = file.size();
                 *snapshot = Some((file, begun));
                 Ok(())

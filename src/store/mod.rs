@@ -11,6 +11,7 @@ mod engine;
 mod feed;
 mod fields;
 mod interactive;
+mod moment;
 mod nodes;
 mod outbox;
 mod refreshes;
@@ -35,11 +36,12 @@ pub use devices::Device;
 pub use engine::{Listener, Server, Tx};
 pub use feed::{Cursor, Entry, Look};
 pub use interactive::RegistrationToken;
+pub use moment::Moment;
 pub use nodes::Node;
 pub use outbox::Untold;
 pub use refreshes::Renewal;
 pub use signings::Signed;
-pub use snapshot::{Mark, Moment, SnapshotFile, read_snapshot};
+pub use snapshot::{Mark, Origin, Snapshot, SnapshotFile};
 pub use survey::Survey;
 pub use synapse::{Synapse, SynapseToken, SynapseUser, Totals};
 pub use users::User;
@@ -217,14 +219,18 @@ impl Store {
         }
     }
 
-    /// Whether the database is the one that this store was taken for.
+    /// Makes sure that the database is the one that this store was taken for; gives how often its
+    /// feed was compacted.
     ///
     /// # Errors
     /// [`StoreError::OtherStore`] when it is another; others when it is away.
-    pub async fn recognise(&self) -> Result<(), StoreError> {
-        let known = self.read().await?.store_row().await?;
-        let (id, _) = known.ok_or(StoreError::OtherStore)?;
-        if StoreId::parse(&id) == Some(self.id) { Ok(()) } else { Err(StoreError::OtherStore) }
+    pub async fn recognise(&self) -> Result<i64, StoreError> {
+        let row = self.read().await?.row("SELECT id, compactions FROM store", &[]).await?;
+        let row = row.ok_or(StoreError::OtherStore)?;
+        if StoreId::parse(&row.text(0)?) != Some(self.id) {
+            return Err(StoreError::OtherStore);
+        }
+        row.int(1)
     }
 
     /// Opens the database in `place`, which must be there.

@@ -1,7 +1,7 @@
 //! The snapshot: what a node knows, on its own disk, so that it can start while the store is away.
 //!
-//! A file of lines: a heading that names the store, then a fact a line, then marks that say how far
-//! the feed had been heard and when. Each line begins with a digest over itself and everything
+//! A file of lines: a heading that names where it is from, then a fact a line, then marks that say how
+//! far the feed had been heard and when. Each line begins with a digest over itself and everything
 //! before it, so nothing behind a damaged line is believed. This file refuses to know what a fact
 //! does and how old is too old.
 
@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::feed::Cursor;
 use super::fields::Fields;
+use super::moment::Moment;
 use crate::keyfile::StoreId;
 use crate::revocations::Fact;
 use crate::time::Timestamp;
@@ -22,52 +23,10 @@ use crate::time::Timestamp;
 const FILE: &str = "feed.snapshot";
 
 /// What the heading begins with; another form of the file is another number.
-const FORM: &str = "amaretti snapshot 1";
+const FORM: &str = "amaretti snapshot 2";
 
 /// The longest line there is, in bytes: two ids of 255 bytes and some numbers fit twice.
 const LONGEST: u64 = 2048;
-
-/// An instant by two clocks: the wall's, and one that nobody sets but that ends with the machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// By the wall clock.
-    pub wall: Timestamp,
-    /// Which run of the machine, and how many milliseconds after its start; empty when it is not
-    /// known.
-    pub run: String,
-    /// Milliseconds after the start of the machine.
-    pub up: u64,
-}
-
-impl Moment {
-    /// The present one; `wall` is the present by the wall clock.
-    #[must_use]
-    pub fn now(wall: Timestamp) -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let run = read("/proc/sys/kernel/random/boot_id").trim().to_owned();
-        let uptime = read("/proc/uptime");
-        let up = uptime.split(' ').next().and_then(|up| up.replace('.', "").parse::<u64>().ok());
-        // Two digits behind the point: hundredths.
-        Self { wall, run, up: up.unwrap_or_default().saturating_mul(10) }
-    }
-
-    /// So many milliseconds before this one.
-    #[must_use]
-    pub fn minus(&self, ms: u64) -> Self {
-        let run = self.run.clone();
-        Self { wall: self.wall.minus(ms), run, up: self.up.saturating_sub(ms) }
-    }
-
-    /// How many milliseconds have passed since `earlier`, rather too many than too few; `None` when
-    /// neither clock can tell.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Option<u64> {
-        let wall = self.wall.millis().checked_sub(earlier.wall.millis());
-        let same_run = !self.run.is_empty() && self.run == earlier.run;
-        let up = self.up.checked_sub(earlier.up).filter(|_| same_run);
-        wall.into_iter().chain(up).max()
-    }
-}
 
 /// How far the feed had been heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,47 +54,112 @@ impl Mark {
     }
 }
 
-/// Reads the snapshot in a folder: calls `act` with each fact, and gives the last mark. `None` when
-/// there is nothing to go by; whatever is wrong with the file is said in the log.
-pub fn read_snapshot(folder: &Path, store: StoreId, mut act: impl FnMut(Fact)) -> Option<Mark> {
-    let path = folder.join(FILE);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) => {
-            if error.kind() != io::ErrorKind::NotFound {
-                tracing::warn!(path = %path.display(), %error, "the snapshot cannot be read");
-            }
-            return None;
-        }
-    };
-    let mut lines =
-        Lines { file: BufReader::with_capacity(1 << 20, file), chain: Chain::default() };
-    let heading = lines.next();
-    if heading.as_deref() != Some(&*self::heading(store)) {
-        let path = path.display();
-        tracing::warn!(%path, "the snapshot is another store's, or of another version: not used");
-        return None;
-    }
-    let (mut mark, mut count) = (None, 0_u64);
-    while let Some(line) = lines.next() {
-        match Mark::read(&line) {
-            Some(at) => mark = Some(at),
-            None => match Fields::read_line(&line).and_then(|fields| fields.fact().ok()) {
-                Some(fact) => act(fact),
-                None => break,
-            },
-        }
-        count += 1;
-    }
-    if !lines.at_end() {
-        let path = path.display();
-        tracing::warn!(%path, count, "the snapshot is damaged: nothing behind this many lines is used");
-    }
-    mark
+/// What a snapshot is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The store.
+    pub store: StoreId,
+    /// How often its feed had been compacted before all of it was read: what was dropped since then
+    /// is still in the snapshot.
+    pub compactions: i64,
 }
 
-fn heading(store: StoreId) -> String {
-    format!("{FORM} {store}")
+impl Origin {
+    fn heading(&self) -> String {
+        format!("{FORM} {} {}", self.store, self.compactions)
+    }
+
+    fn read(heading: &str) -> Option<Self> {
+        let (store, compactions) =
+            heading.strip_prefix(FORM)?.strip_prefix(' ')?.split_once(' ')?;
+        Some(Self { store: StoreId::parse(store)?, compactions: compactions.parse().ok()? })
+    }
+}
+
+/// A snapshot that is there.
+pub struct Snapshot {
+    path: PathBuf,
+    lines: Lines,
+    compactions: i64,
+}
+
+impl Snapshot {
+    /// The snapshot of a store in a folder. `None` when there is nothing to go by; whatever is wrong
+    /// with the file is said in the log.
+    #[must_use]
+    pub fn open(folder: &Path, store: StoreId) -> Option<Self> {
+        let path = folder.join(FILE);
+        let file = match File::open(&path) {
+            Ok(file) => BufReader::with_capacity(1 << 20, file),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::warn!(path = %path.display(), %error, "the snapshot cannot be read");
+                }
+                return None;
+            }
+        };
+        let mut lines = Lines { file, chain: Chain::default() };
+        let origin = lines.next().and_then(|heading| Origin::read(&heading));
+        let Some(origin) = origin.filter(|origin| origin.store == store) else {
+            let path = path.display();
+            tracing::warn!(%path, "the snapshot is another store's, or of another version: not used");
+            return None;
+        };
+        Some(Self { path, lines, compactions: origin.compactions })
+    }
+
+    /// How often the feed had been compacted: see [`Origin`].
+    #[must_use]
+    pub fn compactions(&self) -> i64 {
+        self.compactions
+    }
+
+    /// Reads it: calls `act` with each fact, and gives the last mark.
+    pub fn read(self, mut act: impl FnMut(Fact)) -> Option<Mark> {
+        let mut last = None;
+        self.each(|line| match line {
+            Line::Fact(fact) => act(fact),
+            Line::Mark(mark) => last = Some(mark),
+        });
+        last
+    }
+
+    /// Reads how it ends: the last mark, and the facts behind it.
+    #[must_use]
+    pub fn end(self) -> Option<(Mark, Vec<Fact>)> {
+        let (mut last, mut behind) = (None, Vec::new());
+        self.each(|line| match line {
+            Line::Fact(fact) if last.is_some() => behind.push(fact),
+            Line::Fact(_) => {}
+            Line::Mark(mark) => {
+                last = Some(mark);
+                behind.clear();
+            }
+        });
+        last.map(|mark| (mark, behind))
+    }
+
+    fn each(mut self, mut act: impl FnMut(Line)) {
+        let mut count = 0_u64;
+        while let Some(line) = self.lines.next() {
+            let fact = || Fields::read_line(&line).and_then(|fields| fields.fact().ok());
+            match Mark::read(&line).map(Line::Mark).or_else(|| fact().map(Line::Fact)) {
+                Some(line) => act(line),
+                None => break,
+            }
+            count += 1;
+        }
+        if !self.lines.at_end() {
+            let path = self.path.display();
+            tracing::warn!(%path, count, "the snapshot is damaged: nothing behind this many lines is used");
+        }
+    }
+}
+
+/// A line behind the heading.
+enum Line {
+    Fact(Fact),
+    Mark(Mark),
 }
 
 /// Digests in a chain: each over the one before and a line.
@@ -188,7 +212,7 @@ impl SnapshotFile {
     /// What the operating system says.
     pub fn write(
         folder: &Path,
-        store: StoreId,
+        origin: &Origin,
         mark: &Mark,
         each: impl FnOnce(&mut dyn FnMut(&Fact)),
     ) -> io::Result<Self> {
@@ -201,7 +225,7 @@ impl SnapshotFile {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
         let file = BufWriter::with_capacity(1 << 20, file);
         let mut snapshot = Self { file, chain: Chain::default(), size: 0 };
-        snapshot.line(&heading(store))?;
+        snapshot.line(&origin.heading())?;
         let mut written = Ok(());
         each(&mut |fact| {
             if written.is_ok() {
@@ -257,6 +281,7 @@ mod tests {
     use crate::token::SessionId;
 
     const STORE: StoreId = StoreId::from_bytes([7; 16]);
+    const ORIGIN: Origin = Origin { store: STORE, compactions: 3 };
 
     fn moment(wall: u64, run: &str, up: u64) -> Moment {
         Moment { wall: Timestamp::from_millis(wall), run: run.to_owned(), up }
@@ -275,34 +300,16 @@ mod tests {
     /// What is read from a folder.
     fn recalled(folder: &Path) -> (Vec<Fact>, Option<Mark>) {
         let mut facts = Vec::new();
-        let mark = read_snapshot(folder, STORE, |fact| facts.push(fact));
+        let snapshot = Snapshot::open(folder, STORE);
+        let mark = snapshot.and_then(|snapshot| snapshot.read(|fact| facts.push(fact)));
         (facts, mark)
-    }
-
-    #[test]
-    fn an_age_is_rather_too_great_than_too_small() {
-        let heard = moment(1000, "one run", 500);
-
-        assert_eq!(moment(1700, "one run", 600).since(&heard), Some(700));
-        assert_eq!(moment(1050, "one run", 600).since(&heard), Some(100));
-        assert_eq!(moment(900, "one run", 600).since(&heard), Some(100), "the clock was set back");
-        assert_eq!(moment(1700, "another run", 600).since(&heard), Some(700));
-        assert_eq!(moment(900, "another run", 600).since(&heard), None, "nobody can tell");
-        assert_eq!(moment(900, "", 600).since(&moment(1000, "", 500)), None);
-    }
-
-    #[test]
-    fn this_machine_knows_how_long_it_has_run() {
-        let now = Moment::now(Timestamp::ZERO);
-
-        assert!(!now.run.is_empty() && now.up > 0, "{now:?}");
     }
 
     #[test]
     fn what_was_written_and_appended_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let mut file =
-            SnapshotFile::write(folder.path(), STORE, &mark(1), |act| act(&fact(1))).unwrap();
+            SnapshotFile::write(folder.path(), &ORIGIN, &mark(1), |act| act(&fact(1))).unwrap();
         file.fact(&fact(2)).unwrap();
         file.mark(&mark(2)).unwrap();
         let length = fs::metadata(folder.path().join(FILE)).unwrap().len();
@@ -312,10 +319,28 @@ mod tests {
     }
 
     #[test]
+    fn it_ends_with_the_facts_behind_its_last_mark() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file =
+            SnapshotFile::write(folder.path(), &ORIGIN, &mark(1), |act| act(&fact(1))).unwrap();
+        let snapshot = || Snapshot::open(folder.path(), STORE).unwrap();
+        for at in 2..4 {
+            file.fact(&fact(at)).unwrap();
+            file.mark(&mark(i64::try_from(at).unwrap())).unwrap();
+            assert_eq!(snapshot().end(), Some((mark(i64::try_from(at).unwrap()), vec![])));
+        }
+        file.fact(&fact(4)).unwrap();
+        file.file.flush().unwrap();
+
+        assert_eq!(snapshot().end(), Some((mark(3), vec![fact(4)])));
+        assert_eq!(snapshot().compactions(), 3);
+    }
+
+    #[test]
     fn cut_off_anywhere_it_is_as_old_as_the_last_mark_that_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let mut file =
-            SnapshotFile::write(folder.path(), STORE, &mark(1), |act| act(&fact(1))).unwrap();
+            SnapshotFile::write(folder.path(), &ORIGIN, &mark(1), |act| act(&fact(1))).unwrap();
         let whole = file.size();
         file.fact(&fact(2)).unwrap();
         file.mark(&mark(2)).unwrap();
@@ -334,7 +359,7 @@ mod tests {
     fn any_bit_that_is_wrong_hides_what_is_behind_it() {
         let folder = tempfile::tempdir().unwrap();
         let facts = |act: &mut dyn FnMut(&Fact)| (1..4).for_each(|at| act(&fact(at)));
-        SnapshotFile::write(folder.path(), STORE, &mark(1), facts).unwrap();
+        SnapshotFile::write(folder.path(), &ORIGIN, &mark(1), facts).unwrap();
         let path = folder.path().join(FILE);
         let text = fs::read(&path).unwrap();
         let all: Vec<_> = (1..4).map(fact).collect();
@@ -357,7 +382,8 @@ mod tests {
             fs::write(folder.path().join(FILE), text).unwrap();
             assert_eq!(recalled(folder.path()), (vec![], None));
         }
-        SnapshotFile::write(folder.path(), StoreId::from_bytes([8; 16]), &mark(1), |_| {}).unwrap();
+        let other = Origin { store: StoreId::from_bytes([8; 16]), compactions: 3 };
+        SnapshotFile::write(folder.path(), &other, &mark(1), |_| {}).unwrap();
         assert_eq!(recalled(folder.path()), (vec![], None));
     }
 }

@@ -109,6 +109,18 @@ impl Store {
         Ok(entries)
     }
 
+    /// Notes that entries are about to be dropped: see [`Origin`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    ///
+    /// [`Origin`]: super::Origin
+    pub async fn note_compaction(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        tx.run("UPDATE store SET compactions = compactions + 1", &[]).await?;
+        tx.commit().await
+    }
+
     /// Drops entries.
     ///
     /// # Errors

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Client, MINUTE, Setting, Town, logged, until};
+use crate::support::{ALICE, BOB, Client, MINUTE, Setting, Town, Wanted, logged, until};
+
+const DAY: u64 = 24 * 60 * MINUTE;
 
 fn kept() -> Setting {
     Setting { snapshot: Some("kept"), ..Setting::default() }
@@ -14,18 +16,7 @@ async fn town() -> (Town, Client, Client) {
     let town = Town::with(kept()).await;
     let (alice, bob) = (town.alice().await, town.bob().await);
     bob.logout().await.good();
-    let following = town.follow();
-    let path = town.snapshot("kept");
-    until("the snapshot knows of the logout", async || {
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        text.contains("\ndevice\t") || text.contains(" device\t")
-    })
-    .await;
-    drop(following);
-    until("the mark is written", async || {
-        fs::read_to_string(&path).unwrap().lines().next_back().unwrap().contains(" mark\t")
-    })
-    .await;
+    town.follow().end().await;
     (town, alice, bob)
 }
 
@@ -170,4 +161,97 @@ async fn what_a_restored_database_has_forgotten_is_known_from_the_snapshot() {
         raw.number("SELECT COUNT(*) FROM feed WHERE kind = 'device'").await > 0
     })
     .await;
+}
+
+/// How many users something is known of.
+async fn known_users(town: &Town) -> String {
+    let metrics = town.operator().get("/metrics").await;
+    let known = metrics.body.lines().find_map(|line| line.strip_prefix("amaretti_known_users "));
+    known.unwrap().to_owned()
+}
+
+/// Drops the one entry that says nothing any more, once alice has logged out behind it.
+async fn compact(town: &Town) {
+    let compact = async |really| town.service.compact(really, &|_| {}).await.unwrap().droppable;
+    town.alice().await.logout().await.good();
+    until("every node has heard of it", async || compact(false).await == 1).await;
+    assert_eq!(compact(true).await, 1);
+}
+
+/// A town whose bob has ended the session of a token that would be dead by now.
+async fn town_of_the_past() -> Town {
+    let town = Town::new().await;
+    let wanted = Wanted { user: BOB, device: None, life: Some(MINUTE), ..Wanted::access() };
+    let bob = town.anonymous().with(&town.mint(wanted));
+    bob.logout().await.good();
+    town.wait(4 * DAY);
+    town
+}
+
+#[tokio::test]
+async fn a_node_that_starts_after_a_compaction_has_forgotten_what_was_dropped() {
+    let town = town_of_the_past().await;
+    let before = town.again_with(kept()).await;
+    assert_eq!(known_users(&before).await, "1", "bob");
+    let following = (town.follow(), before.follow());
+    compact(&town).await;
+    assert_eq!(known_users(&before).await, "2", "alice too");
+    following.1.end().await;
+    let text = fs::read_to_string(town.snapshot("kept")).unwrap();
+    assert!(text.contains(ALICE) && text.contains(BOB));
+
+    let after = town.again_with(kept()).await;
+    assert_eq!(known_users(&after).await, "1", "alice");
+
+    // What it keeps now is of the time behind the compaction.
+    lose_feed(&town).await;
+    let third = town.starts_at(town.now(), kept()).await.unwrap();
+    assert_eq!(known_users(&third).await, "1");
+}
+
+/// The last entry of the feed, bob's logout, is lost, and the feed was compacted.
+async fn lose_and_compact(town: &Town) {
+    let raw = town.raw_database().await;
+    raw.run("DELETE FROM feed WHERE user_id LIKE '@bob:%'").await;
+    raw.run("UPDATE store SET compactions = compactions + 1").await;
+}
+
+#[tokio::test]
+async fn what_a_feed_has_lost_is_known_from_the_snapshot_though_it_was_compacted() {
+    let (town, _, bob) = town().await;
+    lose_and_compact(&town).await;
+
+    let again = town.again_with(kept()).await;
+    let _following = again.follow();
+
+    bob.at(&again).whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
+    let raw = town.raw_database().await;
+    until("it is written back", async || {
+        raw.number("SELECT COUNT(*) FROM feed WHERE kind = 'device'").await > 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_heard_behind_the_last_mark_is_known_though_the_feed_was_compacted() {
+    let town = Town::new().await;
+    let (alice, bob, path) = (town.alice().await, town.bob().await, town.snapshot("kept"));
+    town.alice_on("PHONE").await.logout().await.good();
+    let before = town.again_with(kept()).await;
+    let following = before.follow();
+    let has_mark = || fs::read_to_string(&path).is_ok_and(|text| text.contains(" mark\t"));
+    until("it is begun", async || has_mark()).await;
+    bob.logout().await.good();
+    until("the logout is heard", async || bob.at(&before).whoami().await.status == 401).await;
+    following.end().await;
+    lose_and_compact(&town).await;
+    let text = fs::read_to_string(&path).unwrap();
+    let logout = text.find(BOB).unwrap();
+    let end = logout + text[logout..].find('\n').unwrap() + 1;
+    fs::write(&path, &text[..end]).unwrap();
+
+    let again = town.again_with(kept()).await;
+
+    bob.at(&again).whoami().await.is(401, "M_UNKNOWN_TOKEN").hard();
+    alice.at(&again).whoami().await.good();
 }

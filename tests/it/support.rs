@@ -33,6 +33,7 @@ use amaretti::time::{Clock, ManualClock, Timestamp};
 use amaretti::token::{Account, AccountState};
 use axum::Router;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub(crate) use answer::Answer;
 pub(crate) use client::Client;
@@ -109,8 +110,11 @@ impl Routers {
     }
 }
 
-/// A task that ends when this is dropped.
-pub(crate) struct Running(watch::Sender<bool>);
+/// A task that is told to end when this is dropped.
+pub(crate) struct Running {
+    stop: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
+}
 
 impl Running {
     pub(crate) fn of<F>(task: impl FnOnce(watch::Receiver<bool>) -> F) -> Self
@@ -118,14 +122,19 @@ impl Running {
         F: Future<Output = ()> + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(task(stopped));
-        Self(stop)
+        Self { stop, task: Some(tokio::spawn(task(stopped))) }
+    }
+
+    /// Tells it to end, and waits until it has.
+    pub(crate) async fn end(mut self) {
+        self.stop.send_replace(true);
+        self.task.take().unwrap().await.unwrap();
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.send_replace(true);
+        self.stop.send_replace(true);
     }
 }
 
@@ -313,17 +322,13 @@ impl Town {
 
     /// Follows the feed from now on.
     pub(crate) fn follow(&self) -> Running {
-        let (stop, stopped) = watch::channel(false);
         let following = self.following.lock().unwrap().take().expect("follows once");
-        tokio::spawn(following.run(stopped));
-        Running(stop)
+        Running::of(|stopped| following.run(stopped))
     }
 
     /// Looks after the keys from now on.
     pub(crate) fn tend_keys(&self) -> Running {
-        let (stop, stopped) = watch::channel(false);
-        tokio::spawn(self.care.clone().run(self.service.clone(), stopped));
-        Running(stop)
+        Running::of(|stopped| self.care.clone().run(self.service.clone(), stopped))
     }
 
     /// Writes a fact as another process would: this node has not heard it yet.

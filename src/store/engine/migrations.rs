@@ -7,7 +7,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Every step, oldest first: a name and its SQL. One that has been released is never changed.
-pub(super) const ALL: [(&str, &str); 7] = [
+pub(super) const ALL: [(&str, &str); 8] = [
     ("first", include_str!("../../../migrations/0001_first.sql")),
     ("refresh", include_str!("../../../migrations/0002_refresh.sql")),
     ("accounts", include_str!("../../../migrations/0003_accounts.sql")),
@@ -15,6 +15,7 @@ pub(super) const ALL: [(&str, &str); 7] = [
     ("signing keys", include_str!("../../../migrations/0005_signing_keys.sql")),
     ("beats", include_str!("../../../migrations/0006_beats.sql")),
     ("homeserver", include_str!("../../../migrations/0007_homeserver.sql")),
+    ("compactions", include_str!("../../../migrations/0008_compactions.sql")),
 ];
 
 /// The steps with their numbers, counted from 1.
