@@ -26,3 +26,25 @@ fn a_proxy_that_asks_wants_a_secret() {
     assert_eq!(forward_auth.proxy.map(Proxy::name), Some("envoy"));
     assert_eq!(forward_auth.foreign, Some(Foreign::Pass));
 }
+
+#[test]
+fn the_homeserver_is_reached_by_http_or_https_and_by_nothing_else() {
+    let url = |url: &str| format!("[homeserver]\nurl = '{url}'\n");
+    for (written, reached) in [
+        ("http://127.0.0.1:8008", "http://127.0.0.1:8008"),
+        ("https://synapse.example.com/", "https://synapse.example.com"),
+    ] {
+        assert_eq!(Config::parse(&url(written)).unwrap().homeserver.url, reached);
+    }
+    for nonsense in [
+        "127.0.0.1:8008",
+        "https://",
+        "https:///path",
+        "ftp://a",
+        "https://me:secret@a",
+        "http://a?b",
+    ] {
+        let said = said(&url(nonsense));
+        assert!(said.contains("a URL is wanted, such as http://127.0.0.1:8008"), "{said}");
+    }
+}
