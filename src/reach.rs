@@ -74,9 +74,12 @@ impl Reach {
             return Ok(Self { way: Way::Plain(asking(connector)), bounds });
         }
         connector.enforce_http(false);
-        let trusting = HttpsConnectorBuilder::new().with_native_roots().map_err(|error| {
-            let advice = "install ca-certificates, or name a file of them in SSL_CERT_FILE";
-            io::Error::other(format!("no certificate authorities for {url}: {error}; {advice}"))
+        let trusting = HttpsConnectorBuilder::new().with_native_roots().map_err(|_| {
+            let advice =
+                "install ca-certificates, or name a file that can be read in SSL_CERT_FILE";
+            io::Error::other(format!(
+                "no certificate authority is known to check {url} by: {advice}"
+            ))
         })?;
         let connector = trusting.https_only().enable_http1().wrap_connector(connector);
         Ok(Self { way: Way::Secure(asking(connector)), bounds })

@@ -138,7 +138,7 @@ pub(super) struct Asker {
 
 impl Asker {
     pub(super) fn new() -> Self {
-        let to = |url| Reach::to(url, BOUNDS).map_err(|error| error.to_string());
+        let to = |scheme| Reach::to(scheme, BOUNDS).map_err(|error| error.to_string());
         Self { plain: to("http://"), secure: to("https://") }
     }
 
