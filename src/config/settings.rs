@@ -13,8 +13,8 @@ use super::database::{DatabaseUrl, Postgresql};
 use super::forward_auth::ForwardAuth;
 use super::units::{Bytes, DAY, KIB, Life, MIB, MINUTE, Millis, Networks, SECOND};
 use super::values::{
-    address, audit, database, duration, file, folder, homeserver, homeserver_url, life, log_filter,
-    log_format, networks, node_name, number, registration, server_name, size, socket, switch, url,
+    address, audit, database, duration, file, folder, homeserver, life, log_filter, log_format,
+    networks, node_name, number, registration, server_name, size, socket, switch, url,
 };
 use crate::ident::ServerName;
 
@@ -258,7 +258,7 @@ pub struct Homeserver {
     #[config(
         env = "AMARETTI_HOMESERVER_URL",
         default = "http://127.0.0.1:8008",
-        deserialize_with = homeserver_url
+        deserialize_with = url
     )]
     pub url: String,
 

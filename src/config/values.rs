@@ -169,24 +169,14 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Networks, D
     Networks::parse(&text(from)?).ok_or_else(|| Error::custom(why))
 }
 
+/// A URL to which paths are appended.
 pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = text(from)?;
     let host = text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or_default();
-    let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\<>?#".contains(&b));
-    if host.is_empty() || host.starts_with('/') || !plain {
-        return Err(Error::custom("a URL is wanted, such as https://matrix.example.com"));
-    }
-    Ok(text)
-}
-
-/// A URL of a homeserver, to which paths are appended.
-pub(super) fn homeserver_url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let text = text(from)?;
-    let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"));
-    let host = rest.and_then(|rest| rest.split('/').next());
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\<>?#@".contains(&b));
-    if host.is_none_or(str::is_empty) || !plain {
-        return Err(Error::custom("a URL is wanted, such as http://127.0.0.1:8008"));
+    if host.is_empty() || host.starts_with('/') || !plain {
+        let why = "a URL is wanted, such as https://matrix.example.com or http://127.0.0.1:8008";
+        return Err(Error::custom(why));
     }
     Ok(text.trim_end_matches('/').to_owned())
 }

@@ -104,13 +104,12 @@ impl Answer {
 }
 
 impl Synapse {
-    /// Synapse at a URL.
+    /// Synapse at a URL that does not end in a slash.
     ///
     /// # Errors
     /// The URL says https, and this machine trusts no certificate authority.
     pub fn new(url: &str, secret: std::sync::Arc<Secret>) -> io::Result<Self> {
-        let base = url.trim_end_matches('/').to_owned();
-        Ok(Self { base, secret, reach: Reach::to(url, BOUNDS)? })
+        Ok(Self { base: url.to_owned(), secret, reach: Reach::to(url, BOUNDS)? })
     }
 
     pub(super) async fn account(&self, localpart: &str) -> Result<Account, Fault> {

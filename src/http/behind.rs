@@ -38,7 +38,7 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// The homeserver at a URL.
+    /// The homeserver at a URL that does not end in a slash.
     ///
     /// # Errors
     /// The URL says https, and this machine trusts no certificate authority.

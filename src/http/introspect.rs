@@ -96,7 +96,7 @@ pub(super) async fn discovery(State(face): State<Arc<Face>>) -> Result<Json<Valu
         return Err(Outcome::UnknownPath);
     }
     let here = match &face.public_url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
+        Some(url) => url.clone(),
         None => format!("https://{}", face.service.server()),
     };
     Ok(Json(json!({

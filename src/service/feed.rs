@@ -118,8 +118,9 @@ impl Following {
         Ok(())
     }
 
-    /// Takes in the snapshot, if there is one and it does not remember what the feed, which was
-    /// compacted so often, has dropped.
+    /// Takes in the snapshot, if there is one; but not if the feed can be read and was compacted since
+    /// it was begun: it remembers what was dropped. `compactions` is as the store counts them, if it
+    /// answers.
     async fn recall(&mut self, folder: &Path, compactions: Option<i64>) {
         self.compactions = compactions.unwrap_or_default();
         let Some(snapshot) = Snapshot::open(folder, self.store.id()) else { return };

@@ -9,7 +9,7 @@ use super::wire::{END, ENGINE, IDENTIFIER, SCRATCH_BYTES, SIGNATURE, VERSION};
 use super::{Kind, MAX_CAVEATS, MAX_CHARS, MintError, TAG_BYTES, Token};
 use crate::ident::is_printable;
 
-/// The fields of a token, one behind the other.
+/// The fields of a token, one behind the other; in borrowed room, so that none is copied as it moves.
 pub(super) struct Packer<'r> {
     room: &'r mut [u8],
     length: usize,

@@ -28,13 +28,17 @@ fn a_proxy_that_asks_wants_a_secret() {
 }
 
 #[test]
-fn the_homeserver_is_reached_by_http_or_https_and_by_nothing_else() {
-    let url = |url: &str| format!("[homeserver]\nurl = '{url}'\n");
-    for (written, reached) in [
+fn a_url_is_http_or_https_and_names_a_host_and_nothing_secret() {
+    let settings = |url: &str| format!("public_url = '{url}'\n[homeserver]\nurl = '{url}'\n");
+    for (written, taken) in [
         ("http://127.0.0.1:8008", "http://127.0.0.1:8008"),
         ("https://synapse.example.com/", "https://synapse.example.com"),
     ] {
-        assert_eq!(Config::parse(&url(written)).unwrap().homeserver.url, reached);
+        let config = Config::parse(&settings(written)).unwrap();
+        assert_eq!(
+            (config.homeserver.url.as_str(), config.public_url.as_deref()),
+            (taken, Some(taken))
+        );
     }
     for nonsense in [
         "127.0.0.1:8008",
@@ -44,7 +48,9 @@ fn the_homeserver_is_reached_by_http_or_https_and_by_nothing_else() {
         "https://me:secret@a",
         "http://a?b",
     ] {
-        let said = said(&url(nonsense));
-        assert!(said.contains("a URL is wanted, such as http://127.0.0.1:8008"), "{said}");
+        for setting in ["public_url", "homeserver.url"] {
+            let said = said(&format!("{setting} = '{nonsense}'\n"));
+            assert!(said.contains("a URL is wanted, such as https://"), "{said}");
+        }
     }
 }

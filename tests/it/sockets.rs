@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 use amaretti::config::Address;
 use amaretti::http::{self, Listener};
@@ -12,20 +13,25 @@ use tokio::sync::watch;
 
 use crate::support::Town;
 
+/// All that comes back on one connection to a node that listens at this socket.
+async fn answered(town: &Town, path: &Path, request: &str) -> String {
+    let listener = Listener::bind(&Address::Unix(path.to_owned())).await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(http::serve(listener, town.internal(), stopped));
+    let mut stream = UnixStream::connect(path).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
 #[tokio::test]
 async fn a_node_answers_at_a_socket_for_its_group_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("internal.sock");
-    let listener = Listener::bind(&Address::Unix(path.clone())).await.unwrap();
-    let town = Town::new().await;
-    let (_stop, stopped) = watch::channel(false);
-    tokio::spawn(http::serve(listener, town.internal(), stopped));
-
-    let mut stream = UnixStream::connect(&path).await.unwrap();
     let request = "GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+
+    let answer = answered(&Town::new().await, &path, request).await;
 
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let made = fs::metadata(&path).unwrap();
@@ -35,25 +41,18 @@ async fn a_node_answers_at_a_socket_for_its_group_alone() {
 
 #[tokio::test]
 async fn a_question_that_announces_a_body_is_the_last_on_its_connection() {
-    for path in ["/_amaretti/forward-auth", "/_amaretti/answer"] {
-        let folder = tempfile::tempdir().unwrap();
-        let path_of_socket = folder.path().join("internal.sock");
-        let listener = Listener::bind(&Address::Unix(path_of_socket.clone())).await.unwrap();
-        let town = Town::asked().await;
-        let (_stop, stopped) = watch::channel(false);
-        tokio::spawn(http::serve(listener, town.internal(), stopped));
-
+    let (folder, town) = (tempfile::tempdir().unwrap(), Town::asked().await);
+    for face in ["forward-auth", "answer"] {
         // The body never comes: what follows is another question, some of which would be taken for it.
-        let mut stream = UnixStream::connect(&path_of_socket).await.unwrap();
         let another = "x: GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n{another}");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
+        let request = format!(
+            "GET /_amaretti/{face} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n{another}"
+        );
 
-        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{path}: {answer}");
-        assert!(answer.contains("connection: close"), "{path}: {answer}");
+        let answer = answered(&town, &folder.path().join(face), &request).await;
+
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{face}: {answer}");
+        assert!(answer.contains("connection: close"), "{face}: {answer}");
     }
 }
 

@@ -97,5 +97,4 @@ key_of() { "$amaretti" token inspect <<<"$1" | sed -n 's/.* key \([0-9a-f]\{8\}\
 
 lives() { [[ $(ask "$1" "$2") == *' 200' ]]; }
 is_dead() { [[ $(ask "$1" "$2") == *' 401' ]]; }
-is_closed() { [[ $(ask "$1" '') == ' 000' ]]; }
 mints_anew() { login && [[ $(key_of "$token") != "$1" ]]; }

@@ -3,14 +3,17 @@
 import subprocess
 
 import looked_at
-from stage import check, listens, until
+from ports import port
+from stage import check
+
+KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 
 
 def play(stage):
     for name in ("authority", "stranger"):
-        openssl(stage, f"req -x509 -nodes -days 2 -subj /CN={name} -keyout {name}.key -out {name}.crt", KEY)
+        openssl(stage, f"req -x509 {KEY} -days 2 -subj /CN={name} -keyout {name}.key -out {name}.crt")
     (stage.folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    openssl(stage, "req -nodes -subj /CN=synapse -keyout synapse.key -out synapse.csr", KEY)
+    openssl(stage, f"req {KEY} -subj /CN=synapse -keyout synapse.key -out synapse.csr")
     openssl(stage, "x509 -req -days 2 -in synapse.csr -CA authority.crt -CAkey authority.key"
                    " -CAcreateserial -extfile names -out synapse.crt")
     plain, before = stage.settings["AMARETTI_HOMESERVER_URL"], stage.login("alice").good()
@@ -48,34 +51,21 @@ def trusted(stage, before):
           told.stdout + told.stderr)
 
 
-KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
-
-
-def openssl(stage, arguments, more=()):
-    subprocess.run(["openssl", *arguments.split(), *more], cwd=stage.folder, check=True,
-                   capture_output=True)
+def openssl(stage, arguments):
+    subprocess.run(["openssl", *arguments.split()], cwd=stage.folder, check=True, capture_output=True)
 
 
 def front(stage):
     """TLS before Synapse, by an nginx of its own."""
-    port, at = stage.ports["secure"], stage.folder / "secure"
-    at.mkdir(mode=0o755)
-    (at / "nginx.conf").write_text(f"""
-        daemon off; pid {at}/nginx.pid; error_log {stage.folder}/secure-error.log;
-        events {{ }}
-        http {{
-            access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxied;
-            fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
-            server {{
-                listen 127.0.0.1:{port} ssl;
-                ssl_certificate {stage.folder}/synapse.crt;
-                ssl_certificate_key {stage.folder}/synapse.key;
-                location / {{ proxy_pass http://127.0.0.1:{stage.ports['synapse']}; }}
-            }}
+    stage.ports["secure"] = port()
+    stage.start_nginx_of("secure", f"""
+        access_log off;
+        server {{
+            listen 127.0.0.1:{stage.ports['secure']} ssl;
+            ssl_certificate {stage.folder}/synapse.crt;
+            ssl_certificate_key {stage.folder}/synapse.key;
+            location / {{ proxy_pass http://127.0.0.1:{stage.ports['synapse']}; }}
         }}""")
-    stage.start("secure", "nginx", "-p", at, "-c", at / "nginx.conf",
-                "-e", stage.folder / "secure-error.log")
-    until("TLS listens", lambda: listens(port))
 
 
 def restart(stage, authorities=None):

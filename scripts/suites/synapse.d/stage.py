@@ -78,8 +78,8 @@ class Stage:
     def __init__(self, version, folder):
         self.version, self.folder = version, pathlib.Path(folder)
         self.python = ROOT / "target/synapse" / version / "bin/python"
-        self.processes, self.nodes, self.second = [], {}, {}
-        self.ports = {name: port() for name in ("synapse", "public", "internal", "nginx", "guarded", "secure")}
+        self.processes, self.nodes, self.addresses = [], {}, {}
+        self.ports = {name: port() for name in ("synapse", "public", "internal", "nginx", "guarded")}
         self.url = f"http://127.0.0.1:{self.ports['nginx']}"
         self.secret = secrets.token_hex(16)
         self.appservice = secrets.token_hex(16)
@@ -133,12 +133,14 @@ class Stage:
                                   "-c", "homeserver.yaml")
         until("Synapse listens", lambda: listens(self.ports["synapse"]), 60)
 
-    def environment(self, more=()):
-        return {**os.environ, **self.settings, **dict(more)}
+    def environment(self):
+        return {**os.environ, **self.settings}
 
-    def start_node(self, name="node"):
-        environment = self.environment(self.second if name == "second" else ())
+    def start_node(self, name="node", **settings):
+        """A node, with settings of its own if it is not the only one."""
+        environment = {**self.environment(), **settings}
         self.nodes[name] = self.start(name, BINARY, "serve", env=environment)
+        self.addresses[name] = environment["AMARETTI_LISTEN"]
         number = int(environment["AMARETTI_INTERNAL"].rpartition(":")[2])
         until("the node listens", lambda: listens(number))
 
@@ -150,16 +152,18 @@ class Stage:
     def nginx(self, name, *flags):
         written = self.run("config", "nginx", "--homeserver", "synapse",
                            "--upstream", f"127.0.0.1:{self.ports['synapse']}",
-                           *(f"--node={node['AMARETTI_LISTEN']}"
-                             for node in (self.settings, self.second) if node),
+                           *(f"--node={address}" for address in self.addresses.values()),
                            "--at", f"127.0.0.1:{self.ports[name]}", *flags)
         log = "/var/log/nginx/matrix.log"
         if log not in written:
             raise SystemExit(f"{log} is not in what `amaretti config nginx` writes")
+        self.start_nginx_of(name, written.replace(log, f"{self.folder}/access.log"))
+
+    def start_nginx_of(self, name, site):
         at = self.folder / name
         at.mkdir(mode=0o755)
         (at / "site.conf").touch(0o600)
-        (at / "site.conf").write_text(written.replace(log, f"{self.folder}/access.log"))
+        (at / "site.conf").write_text(site)
         (at / "nginx.conf").write_text(f"""
             daemon off; pid {at}/nginx.pid; error_log {self.folder}/{name}-error.log;
             events {{ }}
@@ -227,8 +231,8 @@ class Stage:
         finally:
             connection.close()
 
-    def client(self, method, path, token=None, body=None):
-        return self.ask(method, f"/_matrix/client/v3/{path}", token, body)
+    def client(self, method, path, token=None, body=None, at="nginx"):
+        return self.ask(method, f"/_matrix/client/v3/{path}", token, body, at)
 
     def whoami(self, token):
         return self.client("GET", "account/whoami", token)
@@ -264,8 +268,8 @@ class Stage:
         body["auth"] = {"type": "m.login.dummy", "session": asked["session"]}
         return self.client("POST", "register", body=body)
 
-    def login(self, username, **more):
-        return self.client("POST", "login", body={
+    def login(self, username, at="nginx", **more):
+        return self.client("POST", "login", at=at, body={
             "type": "m.login.password", "password": self.PASSWORD,
             "identifier": {"type": "m.id.user", "user": username}, **more})
 

@@ -8,19 +8,15 @@ from stage import check
 def before(stage):
     """Somebody has an account, a session and a room at a Synapse that nothing stands before."""
     body = {"username": "early", "password": stage.PASSWORD, "auth": {"type": "m.login.dummy"}}
-    stage.early = at_synapse(stage, "POST", "register", body=body).good()
-    room = at_synapse(stage, "POST", "createRoom", stage.early["access_token"], {"name": "old"})
+    stage.early = stage.client("POST", "register", body=body, at="synapse").good()
+    room = stage.client("POST", "createRoom", stage.early["access_token"], {"name": "old"}, at="synapse")
     stage.room = room.good()["room_id"]
     moved = {**body, "username": "moved", "device_id": "POCKET"}
-    stage.moved = at_synapse(stage, "POST", "register", body=moved).good()
-    at_synapse(stage, "POST", "createRoom", stage.moved["access_token"], {}).good()
+    stage.moved = stage.client("POST", "register", body=moved, at="synapse").good()
+    stage.client("POST", "createRoom", stage.moved["access_token"], {}, at="synapse").good()
     stage.stop(stage.synapse)
     stage.configure(linked=True)
     stage.start_synapse()
-
-
-def at_synapse(stage, method, path, token=None, body=None):
-    return stage.ask(method, f"/_matrix/client/v3/{path}", token, body, at="synapse")
 
 
 def rooms(stage, login):
@@ -68,9 +64,7 @@ def back(stage):
     stage.stop(stage.synapse)
     stage.configure(linked=False)
     stage.start_synapse()
-    body = {"type": "m.login.password", "password": stage.PASSWORD,
-            "identifier": {"type": "m.id.user", "user": "early"}}
-    login = at_synapse(stage, "POST", "login", body=body)
+    login = stage.login("early", at="synapse")
     check("going back, the password that Synapse knew is good", login.status == 200, login)
-    found = at_synapse(stage, "GET", "joined_rooms", login["access_token"])["joined_rooms"]
+    found = stage.client("GET", "joined_rooms", login["access_token"], at="synapse")["joined_rooms"]
     check("and the room is there", found == [stage.room], found)
